@@ -1,0 +1,210 @@
+//! The command line as text: verbs, flags and their help. What they mean is decided in `options`.
+
+use std::path::PathBuf;
+
+use clap::{
+    Args, Parser, Subcommand,
+    builder::{PossibleValuesParser, TypedValueParser},
+};
+
+use crate::{
+    config::Theme,
+    session::{FeatureNorm, Punctuation},
+};
+
+/// Real-time dictation that shows why it wrote what it wrote.
+///
+/// Without a command the window opens.
+#[derive(Debug, Parser)]
+#[command(name = "dictoscope", version, args_conflicts_with_subcommands = true, max_term_width = 100)]
+#[command(after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage.\n\
+    Log messages: DICTOSCOPE_LOG=info (or debug, trace).")]
+pub struct Cli {
+    #[command(subcommand)]
+    pub(super) verb: Option<Verb>,
+    #[command(flatten)]
+    pub(super) window: WindowArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Verb {
+    /// Dictate in the terminal: words go to standard output as they are committed.
+    Dictate(DictateArgs),
+    /// Write down what recordings say (WAV, FLAC, MP3, OGG, AIFF).
+    Transcribe(TranscribeArgs),
+    /// List the input devices by the names that --device takes.
+    Devices(DevicesArgs),
+    /// Measure time per hop, latency and memory on a recording.
+    Bench(BenchArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct WindowArgs {
+    /// Microphone to start with, as `dictoscope devices` prints it.
+    #[arg(long, value_name = "NAME", conflicts_with = "file")]
+    pub(super) device: Option<String>,
+    /// Dictate a recording at the pace it was spoken instead of a microphone.
+    #[arg(long, value_name = "FILE")]
+    pub(super) file: Option<PathBuf>,
+    /// Colours of the window.
+    #[arg(long, value_name = "THEME", value_parser = theme())]
+    pub(super) theme: Option<Theme>,
+    #[command(flatten)]
+    pub(super) model: ModelArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DictateArgs {
+    /// Microphone, as `dictoscope devices` prints it; else the system's default.
+    #[arg(long, value_name = "NAME", conflicts_with = "file")]
+    pub(super) device: Option<String>,
+    /// Dictate a recording at the pace it was spoken instead of a microphone.
+    #[arg(long, value_name = "FILE")]
+    pub(super) file: Option<PathBuf>,
+    /// Stop after this many seconds.
+    #[arg(long, value_name = "N", value_parser = above_zero)]
+    pub(super) seconds: Option<f64>,
+    /// Print JSON Lines: one event a line.
+    #[arg(long)]
+    pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) session: SessionArgs,
+    #[command(flatten)]
+    pub(super) model: ModelArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct TranscribeArgs {
+    /// Recordings, in any sample rate and number of channels.
+    #[arg(required = true, value_name = "FILE")]
+    pub(super) files: Vec<PathBuf>,
+    /// Transcribe hop by hop as if it were dictated, instead of in windows as long as the model takes.
+    /// --left, --hop and --right say so too.
+    #[arg(long)]
+    pub(super) stream: bool,
+    /// Print JSON Lines: one object a recording, with times and confidences.
+    #[arg(long)]
+    pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) session: SessionArgs,
+    #[command(flatten)]
+    pub(super) model: ModelArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DevicesArgs {
+    /// Print JSON Lines: one device a line.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct BenchArgs {
+    /// Recording to measure on.
+    #[arg(value_name = "FILE")]
+    pub(super) file: PathBuf,
+    /// Play the recording over and over until this many seconds of audio are through.
+    #[arg(long, value_name = "SECONDS", value_parser = above_zero)]
+    pub(super) repeat_to: Option<f64>,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) session: SessionArgs,
+    #[command(flatten)]
+    pub(super) model: ModelArgs,
+}
+
+/// What a session can be told; a flag left out falls back to the settings file.
+#[derive(Debug, Default, Args)]
+pub(super) struct SessionArgs {
+    /// Seconds of audio before the commit line that each window encodes again.
+    #[arg(long, value_name = "S", value_parser = zero_or_more, help_heading = "Recognition")]
+    pub(super) left: Option<f64>,
+    /// Seconds between inferences.
+    #[arg(long, value_name = "S", value_parser = above_zero, help_heading = "Recognition")]
+    pub(super) hop: Option<f64>,
+    /// Seconds of audio that must follow a word before it is committed.
+    #[arg(long, value_name = "S", value_parser = zero_or_more, help_heading = "Recognition")]
+    pub(super) right: Option<f64>,
+    /// Feature normalisation: the model's own, over each window, since the utterance began, or none.
+    #[arg(long, value_name = "MODE", value_parser = feature_norm(), help_heading = "Recognition")]
+    pub(super) feature_norm: Option<FeatureNorm>,
+    /// Punctuation suppression: none, before an utterance's first word, everywhere.
+    #[arg(long, value_name = "WHERE", value_parser = punctuation(), help_heading = "Recognition")]
+    pub(super) punctuation: Option<Punctuation>,
+    /// Candidates of the token head that each decision keeps (2 to 100).
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(2..=100), help_heading = "Recognition")]
+    pub(super) top_k: Option<u16>,
+    /// Take everything as one utterance: no end by silence, and silence is decoded too.
+    #[arg(long, help_heading = "Recognition")]
+    pub(super) no_endpoint: bool,
+}
+
+/// Which model, and how it runs; a flag left out falls back to the settings file.
+#[derive(Debug, Default, Args)]
+pub(super) struct ModelArgs {
+    /// Folder with a contract.json, instead of the embedded model.
+    #[arg(long, value_name = "DIR", help_heading = "Model")]
+    pub(super) model: Option<PathBuf>,
+    /// Threads of the engine (1 to 256).
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256), help_heading = "Model")]
+    pub(super) threads: Option<u16>,
+}
+
+fn zero_or_more(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(secs) if secs.is_finite() && secs >= 0.0 => Ok(secs),
+        _ => Err("expected seconds, 0 or more".to_owned()),
+    }
+}
+
+fn above_zero(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(secs) if secs.is_finite() && secs > 0.0 => Ok(secs),
+        _ => Err("expected seconds, more than 0".to_owned()),
+    }
+}
+
+fn theme() -> impl TypedValueParser<Value = Theme> {
+    PossibleValuesParser::new(["system", "light", "dark"]).map(|name| match name.as_str() {
+        "light" => Theme::Light,
+        "dark" => Theme::Dark,
+        _ => Theme::System,
+    })
+}
+
+fn feature_norm() -> impl TypedValueParser<Value = FeatureNorm> {
+    PossibleValuesParser::new(FeatureNorm::ALL.map(FeatureNorm::name)).try_map(|name| name.parse())
+}
+
+fn punctuation() -> impl TypedValueParser<Value = Punctuation> {
+    PossibleValuesParser::new(Punctuation::ALL.map(Punctuation::name)).try_map(|name| name.parse())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn window_flags_do_not_mix_with_verbs() {
+        assert!(Cli::try_parse_from(["dictoscope", "--theme", "dark"]).is_ok());
+        assert!(Cli::try_parse_from(["dictoscope", "--theme", "dark", "devices"]).is_err());
+    }
+
+    #[test]
+    fn seconds_must_be_numbers_that_make_sense() {
+        for (flag, value) in [("--hop", "0"), ("--hop", "nan"), ("--left", "-1"), ("--right", "inf"), ("--right", "x")]
+        {
+            assert!(Cli::try_parse_from(["dictoscope", "transcribe", "a.wav", flag, value]).is_err(), "{flag} {value}");
+        }
+        assert!(Cli::try_parse_from(["dictoscope", "transcribe", "a.wav", "--right", "0", "--hop", ".5"]).is_ok());
+    }
+}

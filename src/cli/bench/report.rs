@@ -1,0 +1,170 @@
+//! The figures of a bench run, as a table and as JSON.
+
+use std::{
+    io::{self, Write},
+    path::Path,
+};
+
+use serde::Serialize;
+
+use super::meter::{HopCost, HopMeter};
+use crate::{
+    cli::json::{JsonWindow, sample_secs},
+    engine::EngineInfo,
+    session::WindowSettings,
+    units::SampleIdx,
+};
+
+/// Median, 95th percentile (nearest rank) and largest of `count` values. All 0 without a value.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub(super) struct Spread {
+    p50: f64,
+    p95: f64,
+    max: f64,
+    count: usize,
+}
+
+impl Spread {
+    fn of(values: impl IntoIterator<Item = f64>) -> Self {
+        let mut values: Vec<f64> = values.into_iter().collect();
+        values.sort_by(f64::total_cmp);
+        let rank = |share: f64| {
+            let nearest = ((values.len() as f64 * share).ceil() as usize).max(1);
+            values.get(nearest - 1).copied().unwrap_or_default()
+        };
+        Self { p50: rank(0.5), p95: rank(0.95), max: rank(1.0), count: values.len() }
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct HopMillis {
+    features: Spread,
+    encode: Spread,
+    decode: Spread,
+    total: Spread,
+    /// Mean of the first tenth of the hops: with the last tenth it shows whether a hop grows dearer.
+    first_tenth_mean: f64,
+    last_tenth_mean: f64,
+}
+
+#[derive(Debug, Serialize)]
+struct LatencySecs {
+    audio_to_tail: Spread,
+    audio_to_commit: Spread,
+}
+
+/// All figures of one run.
+#[derive(Debug, Serialize)]
+pub(super) struct Report {
+    file: String,
+    audio_secs: f64,
+    engine: EngineInfo,
+    window: JsonWindow,
+    hop_millis: HopMillis,
+    /// Seconds of work per second of audio.
+    rtf: f64,
+    latency_secs: LatencySecs,
+    /// `null` where the system does not tell.
+    peak_memory_bytes: Option<u64>,
+}
+
+impl Report {
+    pub(super) fn new(
+        file: &Path,
+        end: SampleIdx,
+        window: &WindowSettings,
+        engine: EngineInfo,
+        meter: &HopMeter,
+        peak_memory_bytes: Option<u64>,
+    ) -> Self {
+        let hops = &meter.hops;
+        let tenth = hops.len().div_ceil(10);
+        let work_secs: f64 = hops.iter().map(HopCost::total).sum::<f64>() / 1000.0;
+        Self {
+            file: file.to_string_lossy().into_owned(),
+            audio_secs: sample_secs(end),
+            engine,
+            window: JsonWindow::stream(window),
+            hop_millis: HopMillis {
+                features: Spread::of(hops.iter().map(|hop| hop.features)),
+                encode: Spread::of(hops.iter().map(|hop| hop.encode)),
+                decode: Spread::of(hops.iter().map(|hop| hop.decode)),
+                total: Spread::of(hops.iter().map(HopCost::total)),
+                first_tenth_mean: mean(&hops[..tenth]),
+                last_tenth_mean: mean(&hops[hops.len() - tenth..]),
+            },
+            rtf: if end.0 == 0 { 0.0 } else { work_secs / end.secs() },
+            latency_secs: LatencySecs {
+                audio_to_tail: Spread::of(meter.latencies.tail.iter().copied()),
+                audio_to_commit: Spread::of(meter.latencies.commit.iter().copied()),
+            },
+            peak_memory_bytes,
+        }
+    }
+
+    /// The figures for a person.
+    pub(super) fn print(&self, out: &mut dyn Write) -> io::Result<()> {
+        let (millis, latency) = (&self.hop_millis, &self.latency_secs);
+        writeln!(out, "{}: {:.1} s of audio, {} hops", self.file, self.audio_secs, millis.total.count)?;
+        writeln!(out, "{} on {}, {}", self.engine.model, self.engine.engine, self.engine.device)?;
+        writeln!(out, "window: {}", self.window)?;
+        writeln!(out, "\nmilliseconds per hop      p50      p95      max")?;
+        for (name, spread) in [
+            ("features", millis.features),
+            ("encode", millis.encode),
+            ("decode", millis.decode),
+            ("total", millis.total),
+        ] {
+            writeln!(out, "{name:<20} {:>8.1} {:>8.1} {:>8.1}", spread.p50, spread.p95, spread.max)?;
+        }
+        writeln!(
+            out,
+            "mean of the first tenth of hops {:.1}, of the last {:.1}",
+            millis.first_tenth_mean, millis.last_tenth_mean
+        )?;
+        writeln!(out, "\nlatency in seconds        p50      p95      max   ({} words)", latency.audio_to_commit.count)?;
+        for (name, spread) in [("audio to tail", latency.audio_to_tail), ("audio to commit", latency.audio_to_commit)] {
+            writeln!(out, "{name:<20} {:>8.2} {:>8.2} {:>8.2}", spread.p50, spread.p95, spread.max)?;
+        }
+        writeln!(out, "\nreal-time factor {:.3}", self.rtf)?;
+        match self.peak_memory_bytes {
+            Some(bytes) => writeln!(out, "peak memory {:.0} MB", bytes as f64 / 1e6)?,
+            None => writeln!(out, "peak memory not available on this system")?,
+        }
+        out.flush()
+    }
+}
+
+fn mean(hops: &[HopCost]) -> f64 {
+    if hops.is_empty() { 0.0 } else { hops.iter().map(HopCost::total).sum::<f64>() / hops.len() as f64 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_are_values_that_occurred() {
+        let spread = Spread::of((1..=100).rev().map(f64::from));
+        assert_eq!(spread, Spread { p50: 50.0, p95: 95.0, max: 100.0, count: 100 });
+        assert_eq!(Spread::of([3.0]), Spread { p50: 3.0, p95: 3.0, max: 3.0, count: 1 });
+        assert_eq!(Spread::of([]), Spread::default());
+    }
+
+    #[test]
+    fn a_run_without_a_hop_prints_zeros() {
+        let report = Report::new(
+            Path::new("empty.wav"),
+            SampleIdx(0),
+            &WindowSettings::default(),
+            EngineInfo::default(),
+            &HopMeter::default(),
+            None,
+        );
+        let mut out = Vec::new();
+        report.print(&mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        assert!(text.contains("0 hops") && text.contains("not available"), "{text}");
+        assert!(!text.contains("NaN"), "{text}");
+    }
+}

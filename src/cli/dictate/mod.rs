@@ -1,0 +1,109 @@
+//! `dictoscope dictate`: live in the terminal. Words go out as they are committed; Ctrl+C ends it with nothing lost.
+
+mod events;
+mod terminal;
+
+use std::{
+    process,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, anyhow};
+use crossbeam_channel::bounded;
+
+use crate::{
+    cli::{Console, Outcome, args::DictateArgs, options::load_settings},
+    session::{Command, Event, LiveHandle, Source},
+};
+
+/// How a dictation is shown; one for eyes, one for programs.
+trait View {
+    fn event(&mut self, event: &Event, console: &mut Console<'_>) -> std::io::Result<()>;
+    fn tail(&mut self, words: &[crate::decode::Word], console: &mut Console<'_>) -> std::io::Result<()>;
+    fn end(&mut self, console: &mut Console<'_>) -> std::io::Result<()>;
+}
+
+/// A clock is looked at this often when nothing else happens.
+const IDLE_WAIT: Duration = Duration::from_millis(100);
+
+pub(super) fn run(args: &DictateArgs, console: &mut Console<'_>) -> anyhow::Result<Outcome> {
+    let settings = load_settings(console);
+    let source = match &args.file {
+        Some(path) => Source::File { path: path.clone(), real_time: true },
+        None => Source::Microphone { device: args.device.clone().or_else(|| settings.device.clone()) },
+    };
+    let (wake, woken) = bounded::<()>(1);
+    let interrupts = Arc::new(AtomicUsize::new(0));
+    ctrlc::set_handler({
+        let (interrupts, wake) = (Arc::clone(&interrupts), wake.clone());
+        move || {
+            if interrupts.fetch_add(1, Ordering::SeqCst) > 0 {
+                process::exit(1);
+            }
+            // A full channel means that the loop is about to wake anyway.
+            let _ = wake.try_send(());
+        }
+    })
+    .context("cannot catch Ctrl+C")?;
+    let mut live = LiveHandle::spawn(
+        Box::new(args.model.over(&settings).opener()),
+        args.session.over(settings.session),
+        Arc::new(move || {
+            let _ = wake.try_send(());
+        }),
+    );
+    live.send(Command::Start(source));
+
+    let mut view: Box<dyn View> =
+        if args.json { Box::new(events::JsonView::default()) } else { Box::new(terminal::TextView::default()) };
+    let mut limit: Option<Instant> = None;
+    let (mut started, mut stopping) = (false, false);
+    let mut failure = None;
+    'dictation: loop {
+        // Woken or timed out: either way there may be something to do.
+        let _ = woken.recv_timeout(IDLE_WAIT);
+        let shown_secs = live.live().audio_secs;
+        let mut committed = false;
+        while let Some(event) = live.next_event() {
+            view.event(&event, console)?;
+            match event {
+                Event::Started { .. } => {
+                    started = true;
+                    limit = limit.or_else(|| Some(Instant::now() + Duration::try_from_secs_f64(args.seconds?).ok()?));
+                }
+                Event::Committed(_) => committed = true,
+                Event::SourceFailed { reason } => {
+                    failure = Some(reason);
+                    // What was heard before is still to be committed; with nothing heard, nothing more comes.
+                    if !started {
+                        break 'dictation;
+                    }
+                }
+                Event::EngineFailed { reason } => {
+                    failure = Some(reason);
+                    break 'dictation;
+                }
+                Event::Stopped => break 'dictation,
+                _ => {}
+            }
+        }
+        // A hop's words come as an event, its tail as a snapshot right after: an older tail would show them again.
+        if !committed || live.live().audio_secs > shown_secs {
+            view.tail(&live.live().tail, console)?;
+        }
+        let over = interrupts.load(Ordering::SeqCst) > 0 || limit.is_some_and(|limit| Instant::now() >= limit);
+        if over && !stopping {
+            live.send(Command::Stop);
+            stopping = true;
+        }
+    }
+    view.end(console)?;
+    match failure {
+        None => Ok(Outcome::Done),
+        Some(reason) => Err(anyhow!(reason)),
+    }
+}

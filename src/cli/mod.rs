@@ -1,0 +1,36 @@
+//! The command line: one file a verb. Text first (`args`), then meaning (`options`), then work.
+
+mod args;
+mod bench;
+mod console;
+mod devices;
+mod dictate;
+mod json;
+mod options;
+mod transcribe;
+mod window;
+
+pub use args::Cli;
+pub use console::{Console, is_broken_pipe, message_of};
+
+use args::Verb;
+
+/// How a command ended that did not fail as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// All was done.
+    Done,
+    /// Some files failed; each was named on the console.
+    SomeFailed,
+}
+
+/// Does what the command line says.
+pub fn run(cli: Cli, console: &mut Console<'_>) -> anyhow::Result<Outcome> {
+    match cli.verb {
+        None => window::run(&cli.window),
+        Some(Verb::Dictate(args)) => dictate::run(&args, console),
+        Some(Verb::Transcribe(args)) => transcribe::run(&args, console),
+        Some(Verb::Devices(args)) => devices::run(&args, console),
+        Some(Verb::Bench(args)) => bench::run(&args, console),
+    }
+}

@@ -1,0 +1,120 @@
+//! What the flags mean: flags over the settings file over the defaults, with the model opened.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+
+use crate::{
+    cli::{
+        Console,
+        args::{ModelArgs, SessionArgs},
+        console::message_of,
+    },
+    config::{Loaded, Settings, settings_path},
+    engine::Engine,
+    models::Model,
+    session::{SessionSettings, TopK},
+};
+
+/// The settings file, or the defaults; its faults are told.
+pub(super) fn load_settings(console: &mut Console<'_>) -> Settings {
+    let loaded = settings_path().map_or_else(Loaded::default, |path| Settings::load(&path));
+    for notice in &loaded.notices {
+        (console.tell)(notice);
+    }
+    loaded.settings
+}
+
+impl SessionArgs {
+    /// `settings` with the flags laid over them.
+    pub(super) fn over(&self, mut settings: SessionSettings) -> SessionSettings {
+        let window = &mut settings.window;
+        window.left_secs = self.left.unwrap_or(window.left_secs);
+        window.hop_secs = self.hop.unwrap_or(window.hop_secs);
+        window.right_secs = self.right.unwrap_or(window.right_secs);
+        settings.feature_norm = self.feature_norm.unwrap_or(settings.feature_norm);
+        settings.punctuation = self.punctuation.unwrap_or(settings.punctuation);
+        settings.top_k = self.top_k.map_or(settings.top_k, |k| TopK::from(usize::from(k)));
+        settings.endpoint.enabled &= !self.no_endpoint;
+        settings
+    }
+
+    /// Whether a flag speaks of windows, which only streaming has.
+    pub(super) fn names_window(&self) -> bool {
+        self.left.or(self.hop).or(self.right).is_some()
+    }
+}
+
+/// Where the model is and how many threads it gets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct ModelChoice {
+    /// Folder with a contract; `None` is the embedded model.
+    pub(super) folder: Option<PathBuf>,
+    /// Threads of the engine; `None` lets the engine choose.
+    pub(super) threads: Option<usize>,
+}
+
+impl ModelArgs {
+    /// The flags over the settings.
+    pub(super) fn over(&self, settings: &Settings) -> ModelChoice {
+        ModelChoice {
+            folder: self.model.clone().or_else(|| settings.model.clone()),
+            threads: self.threads.map(usize::from).or(settings.threads),
+        }
+    }
+}
+
+impl ModelChoice {
+    /// Reads the model's contract and files, and checks them.
+    pub(super) fn model(&self) -> anyhow::Result<Model> {
+        match &self.folder {
+            Some(folder) => Model::from_dir(folder).with_context(|| cannot_open(folder)),
+            None => Model::embedded().context("the embedded model cannot be used"),
+        }
+    }
+
+    /// An engine that runs `model`.
+    pub(super) fn engine(&self, model: &Model) -> anyhow::Result<Box<dyn Engine>> {
+        Ok(model.open_rten(self.threads)?)
+    }
+
+    /// What the inference thread calls, again after a failure: a model and its engine, or the reason as text.
+    pub(super) fn opener(self) -> impl Fn() -> Result<(Model, Box<dyn Engine>), String> + Send + 'static {
+        move || {
+            let model = self.model().map_err(|error| message_of(&error))?;
+            let engine = self.engine(&model).map_err(|error| message_of(&error))?;
+            Ok((model, engine))
+        }
+    }
+}
+
+fn cannot_open(folder: &Path) -> String {
+    format!("cannot use the model in {}", folder.display())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_win_over_settings() {
+        let mut settings = SessionSettings::default();
+        settings.window.left_secs = 9.0;
+        settings.window.right_secs = 2.0;
+        let flags = SessionArgs { right: Some(0.5), no_endpoint: true, top_k: Some(7), ..SessionArgs::default() };
+        let merged = flags.over(settings);
+        assert!((merged.window.left_secs, merged.window.right_secs) == (9.0, 0.5));
+        assert!(!merged.endpoint.enabled);
+        assert_eq!(merged.top_k.get(), 7);
+        assert!(flags.names_window());
+        assert!(!SessionArgs::default().names_window());
+        assert_eq!(SessionArgs::default().over(settings), settings);
+    }
+
+    #[test]
+    fn a_model_flag_wins_over_the_settings() {
+        let settings = Settings { model: Some("/a".into()), threads: Some(4), ..Settings::default() };
+        let flags = ModelArgs { model: Some("b".into()), threads: None };
+        assert_eq!(flags.over(&settings), ModelChoice { folder: Some("b".into()), threads: Some(4) });
+    }
+}

@@ -1,0 +1,188 @@
+//! `dictoscope transcribe`: recordings into text, as fast as possible, through the session the microphone uses.
+
+use std::{io, path::Path};
+
+use anyhow::Context;
+
+use crate::{
+    audio::AudioFile,
+    cli::{
+        Console, Outcome,
+        args::TranscribeArgs,
+        console::{RunningText, message_of},
+        json::{self, JsonFile, JsonWindow},
+        options::{ModelChoice, load_settings},
+    },
+    decode::{Word, merge_glued, text_of},
+    engine::EngineInfo,
+    models::Model,
+    session::{Probe, Session, SessionSettings, Stage},
+    units::SampleIdx,
+};
+
+/// What is the same for all files of one call.
+struct Job<'a> {
+    model: &'a Model,
+    choice: &'a ModelChoice,
+    settings: SessionSettings,
+    stream: bool,
+}
+
+/// What came out of one file; with an error, what came out before it.
+struct Transcript {
+    duration_secs: f64,
+    words: Vec<Word>,
+    notices: Vec<String>,
+    error: Option<anyhow::Error>,
+}
+
+pub(super) fn run(args: &TranscribeArgs, console: &mut Console<'_>) -> anyhow::Result<Outcome> {
+    let settings = load_settings(console);
+    let choice = args.model.over(&settings);
+    let model = choice.model()?;
+    let job = Job {
+        model: &model,
+        choice: &choice,
+        settings: args.session.over(settings.session),
+        stream: args.stream || args.session.names_window(),
+    };
+    let info = choice.engine(&model)?.info().clone();
+    let several = args.files.len() > 1;
+    let mut outcome = Outcome::Done;
+    for path in &args.files {
+        let transcript =
+            if args.json { job.as_json(path, &info, console)? } else { job.as_text(path, several, console)? };
+        let name = path.display();
+        for notice in &transcript.notices {
+            (console.tell)(&format!("{name}: {notice}"));
+        }
+        if let Some(error) = transcript.error {
+            (console.tell)(&message_of(&error));
+            outcome = Outcome::SomeFailed;
+        } else if transcript.words.is_empty() {
+            (console.tell)(&format!("{name}: no speech found"));
+        }
+    }
+    Ok(outcome)
+}
+
+impl Job<'_> {
+    /// Words go out as they are committed, on one line a file.
+    fn as_text(&self, path: &Path, named: bool, console: &mut Console<'_>) -> io::Result<Transcript> {
+        let mut text = RunningText::default();
+        let head = if named { format!("{}: ", path.display()) } else { String::new() };
+        let mut begun = false;
+        let transcript = self.transcribe(path, &mut |words| {
+            if !begun {
+                console.out.write_all(head.as_bytes())?;
+                begun = true;
+            }
+            console.out.write_all(text.append(words).as_bytes())?;
+            console.out.flush()
+        })?;
+        if begun {
+            console.out.write_all(b"\n")?;
+        } else if named && transcript.error.is_none() {
+            writeln!(console.out, "{}", head.trim_end())?;
+        }
+        console.out.flush()?;
+        Ok(transcript)
+    }
+
+    fn as_json(&self, path: &Path, engine: &EngineInfo, console: &mut Console<'_>) -> io::Result<Transcript> {
+        let transcript = self.transcribe(path, &mut |_| Ok(()))?;
+        let window = if self.stream { JsonWindow::stream(&self.settings.window) } else { JsonWindow::whole() };
+        console.json(&JsonFile {
+            file: &path.to_string_lossy(),
+            duration_secs: transcript.duration_secs,
+            text: text_of(&transcript.words),
+            model: &self.model.contract().name,
+            engine,
+            window,
+            words: json::words(&transcript.words),
+            notices: &transcript.notices,
+            error: transcript.error.as_ref().map(message_of),
+        })?;
+        Ok(transcript)
+    }
+
+    /// Only writing fails here; what is wrong with the file stands in the transcript.
+    fn transcribe(&self, path: &Path, sink: &mut dyn FnMut(&[Word]) -> io::Result<()>) -> io::Result<Transcript> {
+        let mut words = Committed::default();
+        let mut transcript = Transcript { duration_secs: 0.0, words: Vec::new(), notices: Vec::new(), error: None };
+        let mut end = SampleIdx(0);
+        let read = self.read(path, &mut words, &mut transcript.notices, &mut end, sink);
+        transcript.duration_secs = json::sample_secs(end);
+        transcript.words = merge_glued(words.all);
+        transcript.error = match read.map_err(anyhow::Error::downcast::<OutputFailed>) {
+            Ok(()) => None,
+            Err(Ok(OutputFailed(error))) => return Err(error),
+            Err(Err(error)) => Some(error),
+        };
+        Ok(transcript)
+    }
+
+    fn read(
+        &self,
+        path: &Path,
+        words: &mut Committed,
+        notices: &mut Vec<String>,
+        end: &mut SampleIdx,
+        sink: &mut dyn FnMut(&[Word]) -> io::Result<()>,
+    ) -> anyhow::Result<()> {
+        let name = || path.display().to_string();
+        let mut audio = AudioFile::open(path)?;
+        let engine = self.choice.engine(self.model)?;
+        let mut session = if self.stream {
+            Session::new(self.model, engine, self.settings)
+        } else {
+            Session::whole_file(self.model, engine, self.settings)
+        }?;
+        let broken = loop {
+            match audio.next_block() {
+                Ok(Some(block)) => {
+                    session.push(&block, words).with_context(name)?;
+                    *end = block.end();
+                    words.hand_to(sink)?;
+                }
+                Ok(None) => break None,
+                Err(error) => break Some(error),
+            }
+        };
+        // What was heard before a broken place is worth its text.
+        session.finish(words).with_context(name)?;
+        words.hand_to(sink)?;
+        notices.extend(audio.notices());
+        broken.map_or(Ok(()), |error| Err(error.into()))
+    }
+}
+
+/// Results cannot be written: the whole command ends, not only its file.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write the result: {0}")]
+struct OutputFailed(#[source] io::Error);
+
+/// Collects committed words.
+#[derive(Debug, Default)]
+struct Committed {
+    all: Vec<Word>,
+    handed: usize,
+}
+
+impl Committed {
+    fn hand_to(&mut self, sink: &mut dyn FnMut(&[Word]) -> io::Result<()>) -> Result<(), OutputFailed> {
+        if self.handed < self.all.len() {
+            sink(&self.all[self.handed..]).map_err(OutputFailed)?;
+            self.handed = self.all.len();
+        }
+        Ok(())
+    }
+}
+
+impl Probe for Committed {
+    fn on(&mut self, stage: Stage<'_>) {
+        if let Stage::Committed(words) = stage {
+            self.all.extend_from_slice(words);
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! `dictoscope` without a verb: the window. Flags hold for this run; the settings file keeps what it had.
+
+use std::fs;
+
+use anyhow::Context;
+
+use crate::{
+    cli::{Outcome, args::WindowArgs},
+    config::{Loaded, Settings, settings_path},
+    session::{LiveHandle, Source},
+    ui::{self, UiOptions},
+};
+
+pub(super) fn run(args: &WindowArgs) -> anyhow::Result<Outcome> {
+    if let Some(path) = &args.file {
+        // Said here and not in a window that opens for nothing.
+        fs::metadata(path).with_context(|| format!("{}: cannot be read", path.display()))?;
+    }
+    let path = settings_path();
+    let Loaded { settings: stored, mut notices } = path.as_deref().map_or_else(Loaded::default, Settings::load);
+    if path.is_none() {
+        notices.push("no folder for settings is known here; set DICTOSCOPE_CONFIG_DIR to one".to_owned());
+    }
+    let settings = with_flags(&stored, args);
+    let flagged = settings.clone();
+    let (opener, session) = (args.model.over(&settings).opener(), settings.session);
+    ui::run(UiOptions {
+        connect: Box::new(move |waker| Ok(LiveHandle::spawn(Box::new(opener), session, waker))),
+        settings,
+        source: args.file.clone().map(|path| Source::File { path, real_time: true }),
+        notices,
+        save: Box::new(move |changed| {
+            let Some(path) = &path else { return Ok(()) };
+            to_store(changed, &flagged, &stored).save(path).map_err(|error| error.to_string())
+        }),
+    })?;
+    Ok(Outcome::Done)
+}
+
+fn with_flags(stored: &Settings, args: &WindowArgs) -> Settings {
+    let model = args.model.over(stored);
+    Settings {
+        device: args.device.clone().or_else(|| stored.device.clone()),
+        theme: args.theme.unwrap_or(stored.theme),
+        model: model.folder,
+        threads: model.threads,
+        ..stored.clone()
+    }
+}
+
+/// `changed` in the window, but where it still says what a flag said, what the file had.
+fn to_store(changed: &Settings, flagged: &Settings, stored: &Settings) -> Settings {
+    let mut store = changed.clone();
+    if changed.device == flagged.device {
+        store.device.clone_from(&stored.device);
+    }
+    if changed.theme == flagged.theme {
+        store.theme = stored.theme;
+    }
+    if changed.model == flagged.model {
+        store.model.clone_from(&stored.model);
+    }
+    if changed.threads == flagged.threads {
+        store.threads = stored.threads;
+    }
+    store
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::{cli::Cli, config::Theme};
+
+    #[test]
+    fn a_flag_holds_for_one_run_and_a_choice_for_good() {
+        let stored = Settings { theme: Theme::Light, device: Some("desk".into()), ..Settings::default() };
+        let cli = Cli::parse_from(["dictoscope", "--theme", "dark", "--device", "phone", "--threads", "3"]);
+        let flagged = with_flags(&stored, &cli.window);
+        assert_eq!((flagged.theme, flagged.device.as_deref(), flagged.threads), (Theme::Dark, Some("phone"), Some(3)));
+        assert_eq!(to_store(&flagged, &flagged, &stored), stored);
+
+        let mut changed = flagged.clone();
+        changed.device = None;
+        changed.session.window.hop_secs = 0.4;
+        let store = to_store(&changed, &flagged, &stored);
+        assert_eq!((store.theme, store.device.as_deref(), store.threads), (Theme::Light, None, None));
+        assert!((store.session.window.hop_secs - 0.4).abs() < 1e-9);
+    }
+}

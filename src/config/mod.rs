@@ -1,0 +1,69 @@
+//! The settings file: what is in it, what each value may be, and how it is read and written without losing anything.
+//!
+//! A missing file means the defaults. A wrong value is named and its default used; a file that is no TOML is set aside
+//! and named. What a program does not know, it keeps.
+
+mod error;
+mod schema;
+mod store;
+#[cfg(test)]
+mod tests;
+
+pub use error::ConfigError;
+pub use store::{Loaded, settings_path};
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::session::SessionSettings;
+
+/// The version of the file's layout that this program writes.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// Colours of the window.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Theme {
+    /// As the desktop has it.
+    #[default]
+    System,
+    /// Dark text on light ground.
+    Light,
+    /// Light text on dark ground.
+    Dark,
+}
+
+/// Everything that outlives a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// Layout of the file: [`SCHEMA_VERSION`].
+    pub schema_version: u32,
+    /// Microphone by name; `None` follows the system's default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device: Option<String>,
+    /// Colours of the window.
+    pub theme: Theme,
+    /// Folder with a `contract.json`; `None` takes the embedded model.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<PathBuf>,
+    /// Threads of the engine; `None` lets the engine choose.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub threads: Option<usize>,
+    /// Windows, voice gate, normalisation, punctuation.
+    pub session: SessionSettings,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            schema_version: SCHEMA_VERSION,
+            device: None,
+            theme: Theme::default(),
+            model: None,
+            threads: None,
+            session: SessionSettings::default(),
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! One decision of the TDT loop, with everything it was made from.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{engine::TokenId, units::EncIdx};
+
+/// A token and its raw logit.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Candidate {
+    /// Index into the token head.
+    pub token: TokenId,
+    /// Raw logit, before any softmax.
+    pub logit: f32,
+}
+
+/// A token that punctuation suppression kept from winning.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Suppressed {
+    /// The token that the raw logits would have chosen.
+    pub token: TokenId,
+    /// Its raw logit minus the chosen token's: what the suppression cost, at least 0.
+    pub cost: f32,
+}
+
+/// One decision: which token, which duration, and by how much.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Decision {
+    /// Counts joint evaluations since the utterance began, from 0.
+    pub step: u64,
+    /// Encoder frame the decision was made on.
+    pub frame: EncIdx,
+    /// The token chosen (blank included): first of the largest allowed logits.
+    pub token: TokenId,
+    /// Whether `token` is blank.
+    pub is_blank: bool,
+    /// Duration chosen by its own head, in encoder frames (80 ms).
+    pub duration: u32,
+    /// Encoder frames the cursor moved: `duration`, or 1 where `forced`.
+    pub advance: u32,
+    /// The advance was forced: blank with duration 0, or the symbol limit of one frame.
+    pub forced: bool,
+    /// The largest raw logits of the token head, best first; suppressed tokens included.
+    pub token_top: Vec<Candidate>,
+    /// Chosen token's raw logit minus the best other allowed one.
+    pub token_margin: f32,
+    /// ln Σ exp over the raw token head.
+    pub token_lse: f32,
+    /// Softmax probability of `token` within the raw token head: the token confidence.
+    pub token_probability: f32,
+    /// Raw logit of blank.
+    pub blank_logit: f32,
+    /// Softmax probability of blank within the raw token head.
+    pub blank_probability: f32,
+    /// All raw logits of the duration head, in the order of the contract's `durations`.
+    pub duration_logits: Vec<f32>,
+    /// Best minus second-best raw duration logit.
+    pub duration_margin: f32,
+    /// ln Σ exp over the duration head.
+    pub duration_lse: f32,
+    /// Softmax probability of `duration` within its head: the duration confidence.
+    pub duration_probability: f32,
+    /// What punctuation suppression kept from winning, if it changed the choice.
+    pub suppressed: Option<Suppressed>,
+}
+
+impl Decision {
+    /// Softmax of the duration head, in the order of the contract's `durations`.
+    pub fn duration_probabilities(&self) -> impl Iterator<Item = f32> + '_ {
+        self.duration_logits.iter().map(|logit| (logit - self.duration_lse).exp())
+    }
+
+    /// First encoder frame after this decision.
+    pub fn next_frame(&self) -> EncIdx {
+        EncIdx(self.frame.0 + u64::from(self.advance))
+    }
+}

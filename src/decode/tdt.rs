@@ -1,0 +1,152 @@
+//! The greedy TDT loop: one joint evaluation, one decision, 0 to 4 encoder frames on.
+//!
+//! The semantics are those of NeMo's label looping (`tdt_label_looping.py`), the default of its batched greedy decoder.
+
+use std::sync::Arc;
+
+use crate::{
+    decode::{Decision, Punctuation, Suppressed, argmax::{best, log_sum_exp, top_k}},
+    engine::{EncoderOutput, Engine, EngineError, JointLogits, Prediction, PredictorState, TokenId},
+    units::EncIdx,
+};
+
+/// What of a model the loop must know.
+#[derive(Clone, Debug)]
+pub struct TdtRules {
+    /// Blank, which is also the start of sequence.
+    pub blank: TokenId,
+    /// Encoder frames that each entry of the duration head stands for.
+    pub durations: Arc<[u32]>,
+    /// Tokens at most on one frame before the cursor is forced on.
+    pub max_symbols: u32,
+    /// For each token whether punctuation suppression masks it; shorter than the head is allowed.
+    pub maskable: Arc<[bool]>,
+}
+
+/// The decoder and its state. A clone decodes the grey tail and is thrown away.
+#[derive(Clone, Debug)]
+pub struct TdtDecoder {
+    rules: Arc<TdtRules>,
+    punctuation: Punctuation,
+    top_k: usize,
+    prediction: Option<Prediction>,
+    cursor: EncIdx,
+    symbols_on_frame: u32,
+    step: u64,
+    has_word: bool,
+    logits: JointLogits,
+}
+
+impl TdtDecoder {
+    /// A decoder at the start of an utterance: zero state, cursor on frame `start`.
+    pub fn new(rules: Arc<TdtRules>, start: EncIdx) -> Self {
+        Self {
+            rules,
+            punctuation: Punctuation::Off,
+            top_k: 2,
+            prediction: None,
+            cursor: start,
+            symbols_on_frame: 0,
+            step: 0,
+            has_word: false,
+            logits: JointLogits::default(),
+        }
+    }
+
+    /// Acts from the next step on.
+    pub fn set_punctuation(&mut self, punctuation: Punctuation) {
+        self.punctuation = punctuation;
+    }
+
+    /// Candidates kept per decision, at least 2; acts from the next step on.
+    pub fn set_top_k(&mut self, k: usize) {
+        self.top_k = k.max(2);
+    }
+
+    /// The absolute frame that the next decision will be made on. It may lie beyond what was encoded so far.
+    pub fn cursor(&self) -> EncIdx {
+        self.cursor
+    }
+
+    /// The next decision on a frame before `until`, or `None` once the cursor stands there or beyond `encoded`.
+    ///
+    /// On an error the decoder stands where it stood: the step can be tried again.
+    pub fn step(
+        &mut self,
+        encoded: &EncoderOutput,
+        until: EncIdx,
+        engine: &mut dyn Engine,
+    ) -> Result<Option<Decision>, EngineError> {
+        if self.cursor >= until {
+            return Ok(None);
+        }
+        let Some(frame) = encoded.frame(self.cursor) else { return Ok(None) };
+        let blank = self.rules.blank;
+        if self.prediction.is_none() {
+            let mut first = Prediction::default();
+            engine.predict(blank, &PredictorState::default(), &mut first)?;
+            self.prediction = Some(first);
+        }
+        let Some(prediction) = &self.prediction else { return Ok(None) };
+        engine.joint(frame, &prediction.output, &mut self.logits)?;
+        let Some(mut decision) = self.decide() else { return Ok(None) };
+        let mut stuck = decision.is_blank;
+        if !decision.is_blank {
+            let mut next = Prediction::default();
+            engine.predict(decision.token, &prediction.state, &mut next)?;
+            self.prediction = Some(next);
+            self.symbols_on_frame += 1;
+            self.has_word |= !self.is_maskable(decision.token.0 as usize);
+            stuck = self.symbols_on_frame >= self.rules.max_symbols;
+        }
+        if decision.advance == 0 && stuck {
+            decision.advance = 1;
+            decision.forced = true;
+        }
+        if decision.advance > 0 {
+            self.cursor.0 += u64::from(decision.advance);
+            self.symbols_on_frame = 0;
+        }
+        self.step += 1;
+        Ok(Some(decision))
+    }
+
+    /// Chooses token and duration from the logits at hand; `None` if a head is empty.
+    fn decide(&self) -> Option<Decision> {
+        let JointLogits { tokens, durations } = &self.logits;
+        let blank = self.rules.blank;
+        let masks = self.punctuation.acts(self.has_word);
+        let (token, token_margin) = best(tokens, |index| !(masks && self.is_maskable(index)))?;
+        let (raw_token, _) = best(tokens, |_| true)?;
+        let (duration_index, duration_margin) = best(durations, |_| true)?;
+        let duration = *self.rules.durations.get(duration_index)?;
+        let token_lse = log_sum_exp(tokens);
+        let duration_lse = log_sum_exp(durations);
+        let blank_logit = tokens.get(blank.0 as usize).copied().unwrap_or(f32::NEG_INFINITY);
+        Some(Decision {
+            step: self.step,
+            frame: self.cursor,
+            token: TokenId(token as u32),
+            is_blank: token as u32 == blank.0,
+            duration,
+            advance: duration,
+            forced: false,
+            token_top: top_k(tokens, self.top_k),
+            token_margin,
+            token_lse,
+            token_probability: (tokens[token] - token_lse).exp(),
+            blank_logit,
+            blank_probability: (blank_logit - token_lse).exp(),
+            duration_margin,
+            duration_lse,
+            duration_probability: (durations[duration_index] - duration_lse).exp(),
+            duration_logits: durations.clone(),
+            suppressed: (raw_token != token)
+                .then(|| Suppressed { token: TokenId(raw_token as u32), cost: tokens[raw_token] - tokens[token] }),
+        })
+    }
+
+    fn is_maskable(&self, token: usize) -> bool {
+        self.rules.maskable.get(token).copied().unwrap_or(false)
+    }
+}

@@ -1,0 +1,269 @@
+//! The compiled-in engine: rten, pure Rust, on the CPU.
+
+use std::{borrow::Cow, sync::Arc};
+
+use rten::{DataType, Dimension, Model, ModelOptions, NodeId, RunOptions, ThreadPool, Value, ValueOrView, ValueType};
+use rten_tensor::prelude::*;
+use rten_tensor::{NdTensor, NdTensorView};
+
+use crate::{
+    engine::{
+        Contract, DType, Dim, EncoderOutput, Engine, EngineError, EngineInfo, GraphSpec, JointLogits, Prediction,
+        PredictorState, TensorSpec, TokenId,
+    },
+    features::FeatureFrames,
+};
+
+const NAME: &str = "rten";
+/// The version in Cargo.toml; `rten` does not export its own.
+const VERSION: &str = "0.27";
+/// More threads than this were never meant.
+const MAX_THREADS: usize = 256;
+
+/// An ONNX graph in memory.
+pub type GraphBytes = Cow<'static, [u8]>;
+
+/// One loaded graph with its tensors found.
+struct Graph {
+    model: Model,
+    inputs: Vec<NodeId>,
+    outputs: Vec<NodeId>,
+    output_names: Vec<String>,
+}
+
+/// Runs the three graphs of a contract with rten.
+pub struct RtenEngine {
+    info: EngineInfo,
+    contract: Contract,
+    encoder: Graph,
+    predictor: Graph,
+    joint: Graph,
+    options: RunOptions,
+    channels_first: Vec<f32>,
+    zeros: Vec<f32>,
+}
+
+impl std::fmt::Debug for RtenEngine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RtenEngine").field("info", &self.info).finish_non_exhaustive()
+    }
+}
+
+impl RtenEngine {
+    /// Loads encoder, predictor and joint, and holds their tensors against the contract.
+    /// `threads`: `None` for the number of physical cores.
+    pub fn open(contract: &Contract, graphs: [GraphBytes; 3], threads: Option<usize>) -> Result<Self, EngineError> {
+        let (pool, count) = match threads {
+            None => (None, rten::thread_pool().run(rayon_width)),
+            Some(count @ 1..=MAX_THREADS) => (Some(Arc::new(ThreadPool::with_num_threads(count))), count),
+            Some(found) => return Err(EngineError::Threads { limit: MAX_THREADS, found }),
+        };
+        let [encoder, predictor, joint] = graphs;
+        let mut options = RunOptions::default();
+        options.thread_pool = pool;
+        let specs = &contract.graphs;
+        Ok(Self {
+            info: EngineInfo {
+                engine: format!("{NAME} {VERSION}"),
+                device: format!("CPU, {count} {}", if count == 1 { "thread" } else { "threads" }),
+                precision: format!("f32 (weights stored as {})", contract.weights),
+                model: contract.name.clone(),
+                encoder_sha256: specs.encoder.sha256.clone(),
+            },
+            encoder: Graph::load(&specs.encoder, encoder, &["features", "length"], &["frames"])?,
+            predictor: Graph::load(&specs.predictor, predictor, &["token", "h", "c"], &["prediction", "h_next", "c_next"])?,
+            joint: Graph::load(&specs.joint, joint, &["frame", "prediction"], &["logits"])?,
+            options,
+            channels_first: Vec::new(),
+            zeros: vec![0.0; contract.predictor.layers * contract.predictor.hidden],
+            contract: contract.clone(),
+        })
+    }
+}
+
+/// Threads of the pool that the call runs on; rten's own pool does not tell its size.
+fn rayon_width() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+impl Graph {
+    fn load(spec: &GraphSpec, bytes: GraphBytes, inputs: &[&str], outputs: &[&str]) -> Result<Self, EngineError> {
+        let options = ModelOptions::with_all_ops();
+        let model = match bytes {
+            Cow::Borrowed(bytes) => options.load_static_slice(bytes),
+            Cow::Owned(bytes) => options.load(bytes),
+        };
+        let model = model.map_err(|source| EngineError::Load {
+            engine: NAME,
+            file: spec.file.clone(),
+            source: source.to_string().into(),
+        })?;
+        let find = |tensors: &[TensorSpec], roles: &[&str]| {
+            let mut found = Vec::with_capacity(roles.len());
+            for role in roles {
+                // Parsing the contract made sure that each role is there.
+                for tensor in tensors.iter().filter(|tensor| tensor.role == *role) {
+                    found.push((check_tensor(spec, &model, tensor)?, tensor.name.clone()));
+                }
+            }
+            Ok::<_, EngineError>(found)
+        };
+        let (inputs, _) = find(&spec.inputs, inputs)?.into_iter().unzip::<_, _, Vec<_>, Vec<_>>();
+        let (outputs, output_names) = find(&spec.outputs, outputs)?.into_iter().unzip();
+        Ok(Self { model, inputs, outputs, output_names })
+    }
+
+    fn run(&self, call: &'static str, inputs: Vec<ValueOrView>, options: &RunOptions) -> Result<Vec<Value>, EngineError> {
+        let inputs = self.inputs.iter().copied().zip(inputs).collect();
+        self.model.run(inputs, &self.outputs, Some(options.clone())).map_err(|source| EngineError::Run {
+            call,
+            engine: NAME,
+            source: source.to_string().into(),
+        })
+    }
+
+    /// Copies output `index`, which must have `shape`, into `out`.
+    fn copy_out<const N: usize>(
+        &self,
+        call: &'static str,
+        value: Value,
+        index: usize,
+        shape: [usize; N],
+        out: &mut Vec<f32>,
+    ) -> Result<(), EngineError> {
+        let found = value.shape().to_vec();
+        let error = |found| EngineError::Shape { call, tensor: self.output_names[index].clone(), expected: shape.to_vec(), found };
+        let tensor: NdTensor<f32, N> = value.try_into().map_err(|_| error(found))?;
+        if tensor.shape() != shape {
+            return Err(error(tensor.shape().to_vec()));
+        }
+        out.clear();
+        out.extend(tensor.iter());
+        if out.iter().all(|x| x.is_finite()) {
+            return Ok(());
+        }
+        Err(EngineError::NotFinite { call, tensor: self.output_names[index].clone() })
+    }
+}
+
+/// Finds a tensor of the contract in the graph and compares element type and shape.
+fn check_tensor(spec: &GraphSpec, model: &Model, tensor: &TensorSpec) -> Result<NodeId, EngineError> {
+    let file = || spec.file.clone();
+    let Some(id) = model.find_node(&tensor.name) else {
+        let nodes = model.input_ids().iter().chain(model.output_ids());
+        let found = nodes.filter_map(|id| model.node_info(*id)?.name().map(str::to_owned)).collect();
+        return Err(EngineError::MissingTensor { file: file(), tensor: tensor.name.clone(), found });
+    };
+    let Some(info) = model.node_info(id) else { return Ok(id) };
+    if let Some(dtype) = info.dtype() {
+        // rten runs i64 as i32.
+        let expected = match tensor.dtype {
+            DType::F32 | DType::F16 => DataType::Float,
+            DType::I32 | DType::I64 => DataType::Int32,
+        };
+        if dtype != ValueType::Tensor(expected) {
+            let found = dtype.to_string();
+            return Err(EngineError::ElementType { file: file(), tensor: tensor.name.clone(), expected: tensor.dtype, found });
+        }
+    }
+    if let Some(shape) = info.shape() {
+        let agrees = shape.len() == tensor.shape.len()
+            && shape.iter().zip(&tensor.shape).all(|pair| match pair {
+                (Dimension::Fixed(found), Dim::Fixed(expected)) => found == expected,
+                _ => true,
+            });
+        if !agrees {
+            let (expected, found) = (tensor.shape.clone(), format!("{shape:?}"));
+            return Err(EngineError::DeclaredShape { file: file(), tensor: tensor.name.clone(), expected, found });
+        }
+    }
+    Ok(id)
+}
+
+/// Compares the length of a caller's slice with the contract's size.
+fn check_len(call: &'static str, tensor: &str, expected: usize, found: usize) -> Result<(), EngineError> {
+    if expected == found {
+        return Ok(());
+    }
+    Err(EngineError::Shape { call, tensor: tensor.to_owned(), expected: vec![expected], found: vec![found] })
+}
+
+impl Engine for RtenEngine {
+    fn info(&self) -> &EngineInfo {
+        &self.info
+    }
+
+    fn encode(&mut self, input: &FeatureFrames, out: &mut EncoderOutput) -> Result<(), EngineError> {
+        const CALL: &str = "encode";
+        let (frames, mel_bins) = (input.len(), self.contract.front_end.mel_bins);
+        check_len(CALL, "features", mel_bins, input.mel_bins)?;
+        let limit = self.contract.encoder.max_mel_frames;
+        if frames > limit {
+            return Err(EngineError::TooLong { limit, found: frames });
+        }
+        out.start = input.start.enc();
+        out.dim = self.contract.encoder.dim;
+        out.data.clear();
+        if frames == 0 {
+            return Ok(());
+        }
+        transpose(&input.data, mel_bins, &mut self.channels_first);
+        let features = NdTensorView::from_data([1, mel_bins, frames], self.channels_first.as_slice());
+        let length = NdTensor::from_data([1], vec![frames as i32]);
+        let values = self.encoder.run(CALL, vec![features.into(), length.into()], &self.options)?;
+        let encoded = frames.div_ceil(self.contract.encoder.subsampling);
+        for value in values {
+            self.encoder.copy_out(CALL, value, 0, [1, out.dim, encoded], &mut self.channels_first)?;
+        }
+        transpose(&self.channels_first, encoded, &mut out.data);
+        Ok(())
+    }
+
+    fn predict(&mut self, token: TokenId, state: &PredictorState, out: &mut Prediction) -> Result<(), EngineError> {
+        const CALL: &str = "predict";
+        let spec = &self.contract.predictor;
+        let shape = [spec.layers, 1, spec.hidden];
+        let h = if state.h.is_empty() { &self.zeros } else { &state.h };
+        let c = if state.c.is_empty() { &self.zeros } else { &state.c };
+        check_len(CALL, "h", self.zeros.len(), h.len())?;
+        check_len(CALL, "c", self.zeros.len(), c.len())?;
+        let token = NdTensor::from_data([1, 1], vec![token.0 as i32]);
+        let h = NdTensorView::from_data(shape, h.as_slice());
+        let c = NdTensorView::from_data(shape, c.as_slice());
+        let values = self.predictor.run(CALL, vec![token.into(), h.into(), c.into()], &self.options)?;
+        for (index, value) in values.into_iter().enumerate() {
+            match index {
+                0 => self.predictor.copy_out(CALL, value, index, [1, spec.hidden, 1], &mut out.output)?,
+                1 => self.predictor.copy_out(CALL, value, index, shape, &mut out.state.h)?,
+                _ => self.predictor.copy_out(CALL, value, index, shape, &mut out.state.c)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn joint(&mut self, frame: &[f32], prediction: &[f32], out: &mut JointLogits) -> Result<(), EngineError> {
+        const CALL: &str = "joint";
+        let (dim, hidden) = (self.contract.encoder.dim, self.contract.predictor.hidden);
+        check_len(CALL, "frame", dim, frame.len())?;
+        check_len(CALL, "prediction", hidden, prediction.len())?;
+        let frame = NdTensorView::from_data([1, dim, 1], frame);
+        let prediction = NdTensorView::from_data([1, hidden, 1], prediction);
+        let values = self.joint.run(CALL, vec![frame.into(), prediction.into()], &self.options)?;
+        for value in values {
+            self.joint.copy_out(CALL, value, 0, [1, 1, 1, self.contract.joint_classes()], &mut out.tokens)?;
+        }
+        out.durations.clear();
+        out.durations.extend(out.tokens.drain(self.contract.token_classes()..));
+        Ok(())
+    }
+}
+
+/// Rows of `columns` values to columns: `[rows, columns]` to `[columns, rows]`.
+fn transpose(data: &[f32], columns: usize, out: &mut Vec<f32>) {
+    out.clear();
+    let rows = data.len().checked_div(columns).unwrap_or(0);
+    out.reserve(data.len());
+    for column in 0..columns {
+        out.extend((0..rows).map(|row| data[row * columns + column]));
+    }
+}

@@ -1,0 +1,27 @@
+//! Dictoscope: real-time dictation with Parakeet-TDT models that shows why it wrote what it wrote.
+//!
+//! The modules, in the order in which the data goes:
+//!
+//! ```text
+//! microphone or file
+//!   -> audio     10 ms blocks of 16 kHz mono
+//!   -> features  log-mel frames, 10 ms each
+//!   -> engine    encoder frames, 80 ms each; prediction and joint scores
+//!      models    where a model's files come from
+//!   -> decode    decisions (token, duration, margins), words
+//!   -> session   windows, commit line, grey tail, utterances, threads
+//!   -> ui, cli   what a person sees
+//! ```
+//!
+//! `tests/architecture.rs` keeps this order.
+
+pub mod audio;
+pub mod cli;
+pub mod config;
+pub mod decode;
+pub mod engine;
+pub mod features;
+pub mod models;
+pub mod session;
+pub mod ui;
+pub mod units;

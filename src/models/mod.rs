@@ -1,0 +1,148 @@
+//! Where a model's files come from: carried in the binary, or a folder with a `contract.json`.
+
+mod embedded;
+
+use std::{
+    borrow::Cow,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use sha2::{Digest, Sha256};
+
+use crate::engine::{Contract, ContractError, Engine, EngineError, GraphBytes, RtenEngine};
+
+/// Name of the contract beside a model's files.
+pub const CONTRACT_FILE: &str = "contract.json";
+
+/// A model could not be had.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ModelError {
+    /// A file could not be read.
+    #[error("{}: cannot read this file of the model: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The folder is no model.
+    #[error("{}: expected a folder with {CONTRACT_FILE}, found {found}", path.display())]
+    NoContract {
+        /// The folder.
+        path: PathBuf,
+        /// What is there.
+        found: &'static str,
+    },
+    /// A file name in the contract leads out of the folder.
+    #[error("{}: expected the name of a file beside it, found {found:?}", contract.display())]
+    Outside {
+        /// The contract.
+        contract: PathBuf,
+        /// The name.
+        found: String,
+    },
+    /// The vocabulary is not UTF-8.
+    #[error("{file}: expected UTF-8 text: {source}")]
+    Text {
+        /// The file.
+        file: String,
+        /// Where it breaks off.
+        source: std::string::FromUtf8Error,
+    },
+    /// Contract or hash is wrong.
+    #[error(transparent)]
+    Contract(#[from] ContractError),
+}
+
+/// A model whose files are read and whose hashes agree with its contract.
+#[derive(Clone)]
+pub struct Model {
+    contract: Contract,
+    vocabulary: String,
+    graphs: [GraphBytes; 3],
+}
+
+impl std::fmt::Debug for Model {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Model").field("contract", &self.contract.name).finish_non_exhaustive()
+    }
+}
+
+impl Model {
+    /// The model in the binary.
+    pub fn embedded() -> Result<Self, ModelError> {
+        let contract = Contract::parse(CONTRACT_FILE, embedded::CONTRACT)?;
+        Self::assemble(contract, |file| Ok(Cow::Borrowed(embedded::file(file).unwrap_or_default())))
+    }
+
+    /// The model in `folder`.
+    pub fn from_dir(folder: &Path) -> Result<Self, ModelError> {
+        let path = folder.join(CONTRACT_FILE);
+        let no_contract = |found| ModelError::NoContract { path: folder.to_owned(), found };
+        if !folder.is_dir() {
+            return Err(no_contract(if folder.exists() { "a file" } else { "nothing" }));
+        }
+        if !path.is_file() {
+            return Err(no_contract("a folder without it"));
+        }
+        let json = fs::read_to_string(&path).map_err(|source| ModelError::Read { path: path.clone(), source })?;
+        let contract = Contract::parse(&path.display().to_string(), &json)?;
+        Self::assemble(contract, |file| {
+            let name = Path::new(file);
+            // One plain component: no folders, no `..`, no root.
+            if name.file_name() != Some(name.as_os_str()) {
+                return Err(ModelError::Outside { contract: path.clone(), found: file.to_owned() });
+            }
+            let path = folder.join(name);
+            fs::read(&path).map(Cow::Owned).map_err(|source| ModelError::Read { path, source })
+        })
+    }
+
+    fn assemble(contract: Contract, read: impl Fn(&str) -> Result<GraphBytes, ModelError>) -> Result<Self, ModelError> {
+        let checked = |file: &str, sha256: &str| {
+            let bytes = read(file)?;
+            check_hash(file, sha256, &bytes)?;
+            Ok::<_, ModelError>(bytes)
+        };
+        let vocabulary = checked(&contract.vocabulary.file, &contract.vocabulary.sha256)?.into_owned();
+        let vocabulary = String::from_utf8(vocabulary)
+            .map_err(|source| ModelError::Text { file: contract.vocabulary.file.clone(), source })?;
+        let graphs = &contract.graphs;
+        let graphs = [
+            checked(&graphs.encoder.file, &graphs.encoder.sha256)?,
+            checked(&graphs.predictor.file, &graphs.predictor.sha256)?,
+            checked(&graphs.joint.file, &graphs.joint.sha256)?,
+        ];
+        Ok(Self { contract, vocabulary, graphs })
+    }
+
+    /// What the model is.
+    pub fn contract(&self) -> &Contract {
+        &self.contract
+    }
+
+    /// Text of the vocabulary file.
+    pub fn vocabulary_text(&self) -> &str {
+        &self.vocabulary
+    }
+
+    /// Opens the compiled-in engine on this model. `threads`: `None` for as many as there are cores.
+    pub fn open_rten(&self, threads: Option<usize>) -> Result<Box<dyn Engine>, EngineError> {
+        Ok(Box::new(RtenEngine::open(&self.contract, self.graphs.clone(), threads)?))
+    }
+}
+
+fn check_hash(file: &str, expected: &str, bytes: &[u8]) -> Result<(), ContractError> {
+    use std::fmt::Write as _;
+    let mut found = String::with_capacity(64);
+    for byte in Sha256::digest(bytes) {
+        // Writing to a String cannot fail.
+        write!(found, "{byte:02x}").ok();
+    }
+    if found.eq_ignore_ascii_case(expected) {
+        return Ok(());
+    }
+    Err(ContractError::Hash { file: file.to_owned(), expected: expected.to_owned(), found })
+}

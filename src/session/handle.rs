@@ -1,0 +1,116 @@
+//! The window's and the terminal's half of the threads: commands in, events, live state and plots out.
+
+use std::{
+    sync::Arc,
+    thread::{self, JoinHandle},
+};
+
+use crossbeam_channel::{Receiver, Sender};
+use log::error;
+
+use crate::session::{
+    Command, Event, LevelSnapshot, LiveSnapshot, PlotItem, SessionSettings,
+    control::Control,
+    live_probe::LiveProbe,
+    outbox::Outbox,
+    worker::{OpenModel, Worker},
+};
+
+/// Called from the threads behind the handle whenever there is something new to draw. Must not block.
+pub type Waker = Arc<dyn Fn() + Send + Sync>;
+
+/// Commands that may wait; a person cannot give this many.
+const COMMANDS: usize = 4096;
+/// Work that may wait for the inference thread.
+const WORK: usize = 256;
+/// Events that may wait; beyond this they queue on the threads that send them.
+const EVENTS: usize = 4096;
+/// Plot items that may wait: 1,000 blocks and hops a 10 s of audio; more than a minute in all.
+const PLOTS: usize = 8192;
+
+/// Owns the threads. Dropping it stops them, after what was spoken is transcribed.
+pub struct LiveHandle {
+    commands: Option<Sender<Command>>,
+    events: Receiver<Event>,
+    live: triple_buffer::Output<LiveSnapshot>,
+    level: triple_buffer::Output<LevelSnapshot>,
+    plots: rtrb::Consumer<PlotItem>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl std::fmt::Debug for LiveHandle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LiveHandle").field("events", &self.events.len()).finish_non_exhaustive()
+    }
+}
+
+impl LiveHandle {
+    /// Starts the threads; the model is loaded on one of them, then [`Event::Ready`] comes, or [`Event::EngineFailed`].
+    pub fn spawn(open: OpenModel, settings: SessionSettings, waker: Waker) -> Self {
+        let (commands, command_receiver) = crossbeam_channel::bounded(COMMANDS);
+        let (work, work_receiver) = crossbeam_channel::bounded(WORK);
+        let (event_sender, events) = crossbeam_channel::bounded(EVENTS);
+        let (plot_sender, plots) = rtrb::RingBuffer::new(PLOTS);
+        let (live_input, live) = triple_buffer::triple_buffer(&LiveSnapshot::default());
+        let (level_input, level) = triple_buffer::triple_buffer(&LevelSnapshot::default());
+        let control = Control::new(
+            command_receiver,
+            work,
+            Outbox::new(event_sender.clone(), Arc::clone(&waker)),
+            level_input,
+        );
+        let mut refusals = Outbox::new(event_sender.clone(), Arc::clone(&waker));
+        let probe = LiveProbe::new(Outbox::new(event_sender, waker), plot_sender, live_input);
+        let worker = Worker::new(open, settings, work_receiver, probe);
+        let spawned = [
+            thread::Builder::new().name("control".to_owned()).spawn(move || control.run()),
+            thread::Builder::new().name("inference".to_owned()).spawn(move || worker.run()),
+        ];
+        let mut threads = Vec::new();
+        for thread in spawned {
+            match thread {
+                Ok(thread) => threads.push(thread),
+                Err(error) => refusals.send(Event::EngineFailed { reason: format!("no thread could be started: {error}") }),
+            }
+        }
+        Self { commands: Some(commands), events, live, level, plots, threads }
+    }
+
+    /// Sends a command; never blocks.
+    pub fn send(&self, command: Command) {
+        if let Some(Err(refused)) = self.commands.as_ref().map(|commands| commands.try_send(command)) {
+            error!("a command was lost: {refused}");
+        }
+    }
+
+    /// The next event, if there is one. Every one counts; drain them in a loop.
+    pub fn next_event(&mut self) -> Option<Event> {
+        self.events.try_recv().ok()
+    }
+
+    /// The newest state of the inference thread.
+    pub fn live(&mut self) -> &LiveSnapshot {
+        self.live.read()
+    }
+
+    /// The newest input level.
+    pub fn level(&mut self) -> LevelSnapshot {
+        *self.level.read()
+    }
+
+    /// The next item of the plot feed.
+    pub fn next_plot(&mut self) -> Option<PlotItem> {
+        self.plots.pop().ok()
+    }
+}
+
+impl Drop for LiveHandle {
+    fn drop(&mut self) {
+        self.commands = None;
+        for thread in self.threads.drain(..) {
+            if thread.join().is_err() {
+                error!("a thread ended in a panic");
+            }
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! What crosses between the window or the command line and the threads behind it.
+
+use std::path::PathBuf;
+
+use crate::{
+    decode::Word,
+    engine::EngineInfo,
+    session::{EndReason, Setting},
+    units::SampleIdx,
+};
+
+/// Where audio comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A microphone by name; `None` follows the system's default.
+    Microphone {
+        /// Device name as `dictoscope devices` prints it.
+        device: Option<String>,
+    },
+    /// A recording.
+    File {
+        /// WAV, FLAC, MP3, OGG or AIFF.
+        path: PathBuf,
+        /// At the pace it was spoken, else as fast as possible.
+        real_time: bool,
+    },
+}
+
+/// From the window or the command line to the threads.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// Start dictation from a source; a running one is stopped first.
+    Start(Source),
+    /// Stop: what was spoken so far is transcribed and committed, then [`Event::Stopped`] comes.
+    Stop,
+    /// Change a setting from the next hop on.
+    Set(Setting),
+    /// List the input devices: answered by [`Event::Devices`].
+    ListDevices,
+    /// Load the model again after [`Event::EngineFailed`].
+    Restart,
+}
+
+/// From the threads to the window or the command line. Every one counts: none is dropped.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// The model is loaded.
+    Ready(Ready),
+    /// Input devices by name; the system's default is marked.
+    Devices(Vec<DeviceEntry>),
+    /// The first samples arrived: dictation runs.
+    Started {
+        /// Name of what delivers the samples.
+        source: String,
+    },
+    /// Words that will not change any more.
+    Committed(Vec<Word>),
+    /// An utterance ended.
+    UtteranceEnd {
+        /// Position in the session.
+        at: SampleIdx,
+        /// Why.
+        reason: EndReason,
+    },
+    /// A setting acts from here on.
+    SettingApplied {
+        /// Position in the session.
+        at: SampleIdx,
+        /// Which one.
+        setting: Setting,
+    },
+    /// A setting was refused; the old one stays.
+    SettingRefused {
+        /// Which one.
+        setting: Setting,
+        /// Why.
+        reason: String,
+    },
+    /// Samples of 16 kHz audio were lost before this position.
+    AudioLost {
+        /// Position in the session.
+        at: SampleIdx,
+        /// How many.
+        samples: u64,
+    },
+    /// The device is gone; it is being reopened.
+    DeviceLost {
+        /// What happened.
+        reason: String,
+    },
+    /// The device is back.
+    DeviceBack {
+        /// Its name.
+        source: String,
+    },
+    /// Something worth reading that stops nothing, such as NaN samples in a file.
+    Notice(String),
+    /// Audio could not be opened or read. Dictation stops; committed words stay.
+    SourceFailed {
+        /// What happened and what to do.
+        reason: String,
+    },
+    /// The engine failed or panicked. Audio queues; committed words stay; [`Command::Restart`] tries again.
+    EngineFailed {
+        /// What happened.
+        reason: String,
+    },
+    /// All audio up to the stop is transcribed and committed.
+    Stopped,
+}
+
+/// An input device as it can be picked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceEntry {
+    /// The name to pick it by.
+    pub name: String,
+    /// Whether it is the system's default input.
+    pub is_default: bool,
+}
+
+/// What was loaded.
+#[derive(Clone, Debug)]
+pub struct Ready {
+    /// What actually runs.
+    pub engine: EngineInfo,
+    /// Feature normalisation the model was trained with.
+    pub trained_norm: crate::session::Normalization,
+    /// Longest window of the model in encoder frames.
+    pub longest_window: u64,
+    /// Entries of the duration head, in encoder frames.
+    pub durations: Vec<u32>,
+    /// Vocabulary pieces by token id, blank last.
+    pub pieces: std::sync::Arc<[String]>,
+    /// Mel bins of the features.
+    pub mel_bins: usize,
+}

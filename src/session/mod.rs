@@ -1,0 +1,33 @@
+//! The conductor: blocks in; windows, decisions and words out.
+//!
+//! [`Session`] is pure: no thread, clock, file or device. `live` threads it to a microphone for the window and the terminal.
+
+mod control;
+mod endpoint;
+mod error;
+mod file_source;
+mod handle;
+mod hop;
+mod live;
+mod live_probe;
+mod message;
+mod outbox;
+mod pipeline;
+mod probe;
+mod settings;
+mod timeline;
+mod utterance;
+mod window;
+mod worker;
+
+pub use crate::engine::EngineInfo;
+pub use error::SessionError;
+pub use handle::{LiveHandle, Waker};
+pub use live::{HopPlot, HopTiming, LevelSnapshot, LiveSnapshot, PlotItem};
+pub use message::{Command, DeviceEntry, Event, Ready, Source};
+pub use pipeline::Session;
+pub use worker::OpenModel;
+pub use probe::{EndReason, Probe, Stage, Window};
+pub use settings::{
+    EndpointSettings, FeatureNorm, Normalization, Punctuation, SessionSettings, Setting, TopK, WindowSettings,
+};

@@ -1,0 +1,284 @@
+//! `Session`: audio blocks in; windows, decisions and words out, through a probe. No thread, clock, file or device.
+
+use std::sync::Arc;
+
+use crate::{
+    audio::AudioBlock,
+    decode::{TdtRules, Vocabulary},
+    engine::{Contract, Engine, EngineInfo},
+    models::Model,
+    session::{
+        EndReason, Probe, SessionError, SessionSettings, Setting, Stage,
+        endpoint::{Gate, VoiceGate},
+        hop::Hopper,
+        timeline::Timeline,
+        utterance::Utterance,
+        window::Policy,
+    },
+    units::{EncIdx, MEL_PER_ENC, SAMPLES_PER_ENC, SampleIdx, enc_frames_from_secs},
+};
+
+/// Whether the session listens for speech or has an utterance open.
+#[derive(Debug)]
+enum State {
+    /// No utterance; none may begin before this frame.
+    Listening(EncIdx),
+    Speaking(Utterance),
+}
+
+/// The conductor of one dictation.
+pub struct Session {
+    engine: Box<dyn Engine>,
+    contract: Contract,
+    vocabulary: Vocabulary,
+    rules: Arc<TdtRules>,
+    settings: SessionSettings,
+    /// Changes that wait for the next hop.
+    pending: Vec<Setting>,
+    whole_file: bool,
+    timeline: Timeline,
+    gate: VoiceGate,
+    hopper: Hopper,
+    state: State,
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session").field("engine", self.engine.info()).field("state", &self.state).finish_non_exhaustive()
+    }
+}
+
+impl Session {
+    /// A session that streams: windows as set, utterances by the voice gate.
+    pub fn new(model: &Model, engine: Box<dyn Engine>, settings: SessionSettings) -> Result<Self, SessionError> {
+        let spec = &model.contract().vocabulary;
+        let vocabulary = Vocabulary::parse(&spec.file, model.vocabulary_text(), spec.size)?;
+        Self::from_parts(model.contract().clone(), vocabulary, engine, settings)
+    }
+
+    /// A session for files: one window for all that the model can take at once, overlapping ones beyond, one utterance.
+    pub fn whole_file(model: &Model, engine: Box<dyn Engine>, settings: SessionSettings) -> Result<Self, SessionError> {
+        let mut session = Self::new(model, engine, settings)?;
+        session.whole_file = true;
+        Ok(session)
+    }
+
+    /// From a contract and a vocabulary without files; for tests and replay.
+    pub fn from_parts(
+        contract: Contract,
+        vocabulary: Vocabulary,
+        engine: Box<dyn Engine>,
+        settings: SessionSettings,
+    ) -> Result<Self, SessionError> {
+        let rules = TdtRules {
+            blank: vocabulary.blank(),
+            durations: contract.durations.clone().into(),
+            max_symbols: contract.max_symbols,
+            maskable: Arc::clone(vocabulary.maskable()),
+        };
+        let session = Self {
+            timeline: Timeline::new(contract.encoder.max_mel_frames / MEL_PER_ENC),
+            gate: VoiceGate::new(settings.endpoint, SampleIdx(0)),
+            hopper: Hopper::new(&contract.front_end),
+            state: State::Listening(EncIdx(0)),
+            rules: Arc::new(rules),
+            pending: Vec::new(),
+            whole_file: false,
+            engine,
+            contract,
+            vocabulary,
+            settings,
+        };
+        session.check(&Setting::Window(settings.window))?;
+        session.check(&Setting::Endpoint(settings.endpoint))?;
+        Ok(session)
+    }
+
+    /// What actually runs.
+    pub fn engine_info(&self) -> &EngineInfo {
+        self.engine.info()
+    }
+
+    /// The model's contract.
+    pub fn contract(&self) -> &Contract {
+        &self.contract
+    }
+
+    /// The model's vocabulary.
+    pub fn vocabulary(&self) -> &Vocabulary {
+        &self.vocabulary
+    }
+
+    /// Settings as they act now.
+    pub fn settings(&self) -> &SessionSettings {
+        &self.settings
+    }
+
+    /// The model's longest window in encoder frames.
+    pub fn longest_window(&self) -> u64 {
+        (self.contract.encoder.max_mel_frames / MEL_PER_ENC) as u64
+    }
+
+    /// Whether an utterance is open.
+    pub fn is_speaking(&self) -> bool {
+        matches!(self.state, State::Speaking(_))
+    }
+
+    /// Changes a setting from the next hop on. Out of range: refused, and the old one stays.
+    pub fn set(&mut self, setting: Setting) -> Result<(), SessionError> {
+        self.check(&setting)?;
+        self.pending.push(setting);
+        Ok(())
+    }
+
+    /// Takes the next block. Blocks follow one another; a jump in `start` is a gap: the utterance before it is ended.
+    ///
+    /// On an error the block is kept and the next push tries the window again.
+    pub fn push(&mut self, block: &AudioBlock, probe: &mut dyn Probe) -> Result<(), SessionError> {
+        let expected = self.timeline.end();
+        if block.start < expected {
+            return Err(SessionError::Backwards { expected: expected.0, found: block.start.0 });
+        }
+        if block.start > expected {
+            if self.timeline.is_started() {
+                self.end_utterance(expected, EndReason::Gap, probe)?;
+                probe.on(Stage::Gap(block.start, block.start.0 - expected.0));
+            }
+            self.timeline.jump_to(block.start);
+            self.gate.reset(block.start);
+            self.state = State::Listening(block.start.enc());
+        }
+        self.timeline.push(block.samples());
+        if !self.is_speaking() {
+            self.apply_pending(self.timeline.end().enc(), probe);
+        }
+        self.hear(block, probe)?;
+        self.run_due(probe)
+    }
+
+    /// The source ended or dictation stops: commits all there is. The session can be pushed to again.
+    pub fn finish(&mut self, probe: &mut dyn Probe) -> Result<(), SessionError> {
+        self.end_utterance(self.timeline.end(), EndReason::Stopped, probe)?;
+        self.gate.reset(self.timeline.end());
+        Ok(())
+    }
+
+    /// Prepares for a new source after [`Session::finish`]: the position its first block must have, on the 80 ms grid.
+    pub fn next_start(&mut self) -> SampleIdx {
+        let grid = SampleIdx(self.timeline.end().0.next_multiple_of(SAMPLES_PER_ENC as u64));
+        self.timeline.jump_to(grid);
+        self.gate.reset(grid);
+        self.state = State::Listening(grid.enc());
+        grid
+    }
+
+    /// Lets the gate hear a block, and opens and closes utterances.
+    fn hear(&mut self, block: &AudioBlock, probe: &mut dyn Probe) -> Result<(), SessionError> {
+        if self.whole_file || !self.settings.endpoint.enabled {
+            if let State::Listening(from) = self.state {
+                self.begin(from, probe);
+            }
+            return Ok(());
+        }
+        let mut heard = Vec::new();
+        self.gate.push(block.samples(), |gate| heard.push(gate));
+        for gate in heard {
+            match gate {
+                Gate::Opened(at) => {
+                    if let State::Listening(earliest) = self.state {
+                        let pre_roll = enc_frames_from_secs(self.settings.endpoint.pre_roll_secs);
+                        self.begin(EncIdx(at.enc().0.saturating_sub(pre_roll)).max(earliest), probe);
+                    }
+                }
+                // On the grid, so that the next utterance can begin on the very next sample.
+                Gate::Closed(at) => self.end_utterance(at.enc().sample(), EndReason::Silence, probe)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, from: EncIdx, probe: &mut dyn Probe) {
+        let start = from.max(self.timeline.first_frame());
+        let policy = if self.whole_file { Policy::Whole } else { Policy::Stream(self.settings.window) };
+        let mut utterance = Utterance::new(&self.rules, policy, self.longest_window(), start);
+        utterance.configure(&self.settings);
+        self.state = State::Speaking(utterance);
+        probe.on(Stage::UtteranceStart(start));
+    }
+
+    /// Encodes and decodes every window whose audio has arrived.
+    fn run_due(&mut self, probe: &mut dyn Probe) -> Result<(), SessionError> {
+        loop {
+            let State::Speaking(utterance) = &self.state else { return Ok(()) };
+            if utterance.due(self.timeline.end()).is_none() {
+                return Ok(());
+            }
+            let at = utterance.commit_line();
+            // A change may move the next hop: ask again after it.
+            self.apply_pending(at, probe);
+            let State::Speaking(utterance) = &mut self.state else { return Ok(()) };
+            let Some(window) = utterance.due(self.timeline.end()) else { return Ok(()) };
+            let norm = self.settings.feature_norm.resolve(self.contract.front_end.normalization);
+            self.hopper.run(window, norm, &self.timeline, utterance, &mut *self.engine, &self.vocabulary, probe)?;
+        }
+    }
+
+    /// Ends the open utterance, if there is one, with the audio up to `at`.
+    fn end_utterance(&mut self, at: SampleIdx, reason: EndReason, probe: &mut dyn Probe) -> Result<(), SessionError> {
+        let State::Speaking(utterance) = &mut self.state else { return Ok(()) };
+        let window = utterance.last(at);
+        let norm = self.settings.feature_norm.resolve(self.contract.front_end.normalization);
+        self.hopper.run(window, norm, &self.timeline, utterance, &mut *self.engine, &self.vocabulary, probe)?;
+        self.state = State::Listening(EncIdx(window.end.0).max(at.enc()));
+        probe.on(Stage::Tail(&[]));
+        probe.on(Stage::UtteranceEnd(window.end, reason));
+        Ok(())
+    }
+
+    fn apply_pending(&mut self, at: EncIdx, probe: &mut dyn Probe) {
+        for setting in std::mem::take(&mut self.pending) {
+            match setting {
+                Setting::Window(window) => self.settings.window = window,
+                Setting::Endpoint(endpoint) => {
+                    self.settings.endpoint = endpoint;
+                    self.gate.set(endpoint);
+                }
+                Setting::FeatureNorm(norm) => self.settings.feature_norm = norm,
+                Setting::Punctuation(punctuation) => self.settings.punctuation = punctuation,
+                Setting::TopK(top_k) => self.settings.top_k = top_k,
+            }
+            if let State::Speaking(utterance) = &mut self.state {
+                utterance.configure(&self.settings);
+                if let (Setting::Window(window), false) = (setting, self.whole_file) {
+                    utterance.set_window(window);
+                }
+            }
+            probe.on(Stage::Setting(at, &setting));
+        }
+    }
+
+    fn check(&self, setting: &Setting) -> Result<(), SessionError> {
+        let longest = EncIdx(self.longest_window()).secs();
+        let checks: &[(&'static str, f64, f64, f64)] = match setting {
+            Setting::Window(window) => &[
+                ("left context in seconds", window.left_secs, 0.0, longest),
+                ("hop in seconds", window.hop_secs, 0.08, longest),
+                ("right context in seconds", window.right_secs, 0.0, longest),
+                ("left + hop + right in seconds", EncIdx(window.longest_frames()).secs(), 0.08, longest),
+            ],
+            Setting::Endpoint(endpoint) => &[
+                ("onset score", f64::from(endpoint.onset), 0.0, 1.0),
+                ("release score", f64::from(endpoint.release), 0.0, 1.0),
+                ("silence in seconds", endpoint.silence_secs, 0.1, 60.0),
+                ("pre-roll in seconds", endpoint.pre_roll_secs, 0.0, 5.0),
+            ],
+            Setting::FeatureNorm(_) | Setting::Punctuation(_) | Setting::TopK(_) => &[],
+        };
+        for (setting, found, low, high) in checks.iter().copied() {
+            if !(low..=high).contains(&found) {
+                return Err(SessionError::Setting { setting, expected: format!("{low} to {high}"), found });
+            }
+        }
+        Ok(())
+    }
+}

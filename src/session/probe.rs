@@ -1,0 +1,90 @@
+//! The one place to look into a running session. Trace, plots, timing and the command line are guests here.
+
+use crate::{
+    decode::{Decision, Word},
+    engine::EncoderOutput,
+    features::FeatureFrames,
+    session::Setting,
+    units::{EncIdx, SampleIdx},
+};
+
+/// One window about to be encoded, in encoder frames since the session began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Window {
+    /// Counts windows since the session began.
+    pub hop: u64,
+    /// First frame encoded.
+    pub start: EncIdx,
+    /// First frame this window commits: the commit line of the window before.
+    pub commit_from: EncIdx,
+    /// One past the last frame this window commits; what follows is right context, decoded as the grey tail.
+    pub commit_to: EncIdx,
+    /// One past the last frame encoded.
+    pub end: EncIdx,
+    /// This window ends its utterance: all is committed.
+    pub last: bool,
+}
+
+/// Why an utterance ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndReason {
+    /// Silence, by the voice gate.
+    Silence,
+    /// The source ended or dictation was stopped.
+    Stopped,
+    /// Audio was lost: what came before the gap is committed, and a new utterance begins after it.
+    Gap,
+}
+
+/// What an observer may look at, in the order in which it happens.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Stage<'a> {
+    /// An utterance begins; its first window starts at this frame.
+    UtteranceStart(EncIdx),
+    /// A hop begins.
+    Window(&'a Window),
+    /// Normalised features of the window, as the encoder gets them.
+    Features(&'a FeatureFrames),
+    /// Encoder frames of the window.
+    Encoder(&'a EncoderOutput),
+    /// A decision on a committed frame: it will not change.
+    Decision(&'a Decision),
+    /// A decision on the right context, made on a copy of the decoder state: the next hop makes it again.
+    TailDecision(&'a Decision),
+    /// Words that will not change any more.
+    Committed(&'a [Word]),
+    /// The words of the right context, all of them anew each hop.
+    Tail(&'a [Word]),
+    /// The hop is done.
+    HopEnd(&'a Window),
+    /// An utterance ended at this frame.
+    UtteranceEnd(EncIdx, EndReason),
+    /// A setting acts from this frame on.
+    Setting(EncIdx, &'a Setting),
+    /// Samples missing in the source before this position.
+    Gap(SampleIdx, u64),
+}
+
+/// Listens to a session. Implemented by guests; composed as tuples.
+pub trait Probe {
+    /// Called on the thread that pushes audio; must not block.
+    fn on(&mut self, stage: Stage<'_>);
+}
+
+impl Probe for () {
+    fn on(&mut self, _: Stage<'_>) {}
+}
+
+impl<P: Probe + ?Sized> Probe for &mut P {
+    fn on(&mut self, stage: Stage<'_>) {
+        (**self).on(stage);
+    }
+}
+
+impl<A: Probe, B: Probe> Probe for (A, B) {
+    fn on(&mut self, stage: Stage<'_>) {
+        self.0.on(stage);
+        self.1.on(stage);
+    }
+}

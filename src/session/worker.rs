@@ -1,0 +1,209 @@
+//! The inference thread: owns the session and its engine; survives a panic in them. Touches no device and no file of the user's.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::Duration,
+};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+use log::{error, warn};
+
+use crate::{
+    audio::AudioBlock,
+    engine::Engine,
+    models::Model,
+    session::{Event, Ready, Session, SessionError, SessionSettings, Setting, live_probe::LiveProbe},
+    units::{SAMPLES_PER_MEL, SampleIdx},
+};
+
+/// Loads model and engine; called on the inference thread, again after a failure. The error is shown as it is.
+pub type OpenModel = Box<dyn Fn() -> Result<(Model, Box<dyn Engine>), String> + Send>;
+
+/// From the control thread to the inference thread.
+pub(super) enum Work {
+    /// Blocks of a new source, from position 0. The ring is abandoned when the source has ended.
+    Attach(rtrb::Consumer<AudioBlock>),
+    Set(Setting),
+    Restart,
+}
+
+/// How often a running source is looked at: one block.
+const TICK: Duration = Duration::from_millis(10);
+/// After a failed hop, before it is tried again.
+const RETRY: Duration = Duration::from_millis(500);
+/// Failed hops in a row after which the engine is given up.
+const RETRIES: u32 = 3;
+
+/// State of the inference thread.
+pub(super) struct Worker {
+    open: OpenModel,
+    settings: SessionSettings,
+    work: Receiver<Work>,
+    probe: LiveProbe,
+    session: Option<Session>,
+    source: Option<Attached>,
+    failures: u32,
+}
+
+/// A source and where its position 0 lies in the session.
+struct Attached {
+    blocks: rtrb::Consumer<AudioBlock>,
+    offset: SampleIdx,
+}
+
+/// What the loop does next.
+enum Next {
+    Continue,
+    Wait(Duration),
+    Idle,
+}
+
+impl Worker {
+    pub(super) fn new(open: OpenModel, settings: SessionSettings, work: Receiver<Work>, probe: LiveProbe) -> Self {
+        Self { open, settings, work, probe, session: None, source: None, failures: 0 }
+    }
+
+    /// The thread's body: until the control thread hangs up.
+    pub(super) fn run(mut self) {
+        self.load();
+        loop {
+            self.probe.outbox.flush();
+            let work = match self.turn() {
+                Next::Continue => self.work.try_recv().ok(),
+                Next::Wait(limit) => match self.work.recv_timeout(limit) {
+                    Ok(work) => Some(work),
+                    Err(RecvTimeoutError::Timeout) => None,
+                    Err(RecvTimeoutError::Disconnected) => return,
+                },
+                Next::Idle => match self.work.recv() {
+                    Ok(work) => Some(work),
+                    Err(_) => return,
+                },
+            };
+            if let Some(work) = work {
+                self.take(work);
+            }
+        }
+    }
+
+    fn load(&mut self) {
+        let opened = catch_unwind(AssertUnwindSafe(|| {
+            let (model, engine) = (self.open)()?;
+            Session::new(&model, engine, self.settings).map_err(|error| error.to_string())
+        }));
+        match opened.unwrap_or_else(|panic| Err(panic_text(panic.as_ref()))) {
+            Ok(session) => {
+                let contract = session.contract();
+                self.probe.outbox.send(Event::Ready(Ready {
+                    engine: session.engine_info().clone(),
+                    trained_norm: contract.front_end.normalization,
+                    longest_window: session.longest_window(),
+                    durations: contract.durations.clone(),
+                    pieces: session.vocabulary().pieces().clone(),
+                    mel_bins: contract.front_end.mel_bins,
+                }));
+                self.failures = 0;
+                self.session = Some(session);
+            }
+            Err(reason) => self.fail(reason),
+        }
+    }
+
+    fn take(&mut self, work: Work) {
+        match work {
+            Work::Attach(blocks) => {
+                let offset = self.session.as_mut().map_or(SampleIdx(0), Session::next_start);
+                self.probe.snapshot.lost_samples = 0;
+                self.source = Some(Attached { blocks, offset });
+            }
+            Work::Set(setting) => {
+                let Some(session) = &mut self.session else { return };
+                if let Err(error) = session.set(setting) {
+                    self.probe.outbox.send(Event::SettingRefused { setting, reason: error.to_string() });
+                }
+            }
+            Work::Restart => {
+                self.session = None;
+                self.load();
+                // What the source still holds is decoded from here on.
+                if let (Some(session), Some(source)) = (&mut self.session, &mut self.source) {
+                    if let Ok(block) = source.blocks.peek() {
+                        source.offset = SampleIdx(session.next_start().0.wrapping_sub(block.start.0));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Takes one block, or ends a source that has ended.
+    fn turn(&mut self) -> Next {
+        let (Some(session), Some(source)) = (&mut self.session, &mut self.source) else { return Next::Idle };
+        let hops = self.probe.hops;
+        let done = match source.blocks.pop() {
+            Ok(block) => {
+                let start = SampleIdx(source.offset.0.wrapping_add(block.start.0));
+                let block = AudioBlock::new(start, block.samples());
+                self.probe.plot_level(&block);
+                guarded(|| session.push(&block, &mut self.probe)).map(|()| Next::Continue)
+            }
+            // Abandoned is asked before empty: a block pushed in between is not lost.
+            Err(_) if source.blocks.is_abandoned() && source.blocks.is_empty() => {
+                guarded(|| session.finish(&mut self.probe)).map(|()| Next::Idle)
+            }
+            Err(_) => return Next::Wait(TICK),
+        };
+        let queued = (source.blocks.slots() * SAMPLES_PER_MEL) as u64;
+        match done {
+            Ok(next) => {
+                self.failures = 0;
+                if self.probe.hops != hops || matches!(next, Next::Idle) {
+                    self.probe.publish(queued);
+                }
+                if matches!(next, Next::Idle) {
+                    self.source = None;
+                    self.probe.outbox.send(Event::Stopped);
+                }
+                next
+            }
+            Err(Failure::Error(error)) => {
+                self.failures += 1;
+                if self.failures < RETRIES {
+                    warn!("{error}; trying again");
+                    self.probe.outbox.send(Event::Notice(format!("{error}; trying again")));
+                    return Next::Wait(RETRY);
+                }
+                self.fail(error.to_string());
+                Next::Idle
+            }
+            Err(Failure::Panic(reason)) => {
+                self.fail(format!("the engine panicked: {reason}"));
+                Next::Idle
+            }
+        }
+    }
+
+    /// Gives the session up. Audio keeps queueing in the ring until [`Work::Restart`].
+    fn fail(&mut self, reason: String) {
+        error!("{reason}");
+        self.session = None;
+        self.failures = 0;
+        self.probe.outbox.send(Event::EngineFailed { reason });
+    }
+}
+
+enum Failure {
+    Error(SessionError),
+    Panic(String),
+}
+
+fn guarded(run: impl FnOnce() -> Result<(), SessionError>) -> Result<(), Failure> {
+    match catch_unwind(AssertUnwindSafe(run)) {
+        Ok(result) => result.map_err(Failure::Error),
+        Err(panic) => Err(Failure::Panic(panic_text(panic.as_ref()))),
+    }
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned())
+}

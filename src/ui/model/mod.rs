@@ -1,0 +1,306 @@
+//! What the window knows: made from events and plots only, without a window, a thread or a clock of its own.
+
+use std::path::PathBuf;
+
+use crate::{
+    decode::Word,
+    session::{
+        Command, DeviceEntry, Event, LevelSnapshot, LiveSnapshot, PlotItem, Ready, SessionSettings, Setting, Source,
+    },
+    ui::{
+        history::History,
+        notice::{Notices, Severity},
+        transcript::Transcript,
+    },
+    units::{EncIdx, SAMPLE_RATE_HZ},
+};
+
+/// Seconds for which the clipping lamp stays lit.
+const CLIP_LAMP_SECS: f64 = 1.5;
+
+/// Whether the model can be used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Engine {
+    #[default]
+    Loading,
+    Ready,
+    Failed,
+}
+
+/// Whether audio comes in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+enum Run {
+    #[default]
+    Stopped,
+    /// The last start found no audio.
+    Failed,
+    Starting,
+    Running,
+    Reconnecting,
+    Stopping,
+}
+
+/// What the status line says the program does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// The model is being loaded.
+    Loading,
+    /// Nothing runs.
+    Ready,
+    /// No audio could be had.
+    NoAudio,
+    /// Waiting for the first samples.
+    Starting,
+    /// Dictation runs.
+    Listening,
+    /// The device is gone and being looked for.
+    Reconnecting,
+    /// The rest is being transcribed.
+    Stopping,
+    /// The engine failed; it can be loaded again.
+    EngineFailed,
+}
+
+/// The state of the window, apart from how it is looked at.
+#[derive(Clone, Debug, Default)]
+pub struct UiModel {
+    now_secs: f64,
+    engine: Engine,
+    run: Run,
+    ready: Option<Ready>,
+    source: Option<String>,
+    devices: Option<Vec<DeviceEntry>>,
+    pub(crate) transcript: Transcript,
+    /// End of the newest committed word of this session: older tail words are stale.
+    committed_to: EncIdx,
+    live: LiveSnapshot,
+    level: LevelSnapshot,
+    clip_until_secs: f64,
+    pub(crate) history: History,
+    pub(crate) notices: Notices,
+    applied: SessionSettings,
+    wanted: SessionSettings,
+}
+
+impl UiModel {
+    /// A model that waits for [`Event::Ready`]; `settings` are those that the threads were started with.
+    pub fn new(settings: SessionSettings) -> Self {
+        Self { applied: settings, wanted: settings, ..Self::default() }
+    }
+
+    /// Tells the time in seconds, on any clock that does not go back.
+    pub fn tick(&mut self, now_secs: f64) {
+        self.now_secs = now_secs;
+        self.notices.expire(now_secs);
+    }
+
+    /// Takes in an event. Committed words are never removed here.
+    pub fn apply(&mut self, event: Event) {
+        match event {
+            Event::Ready(ready) => {
+                self.engine = Engine::Ready;
+                self.ready = Some(ready);
+            }
+            Event::Devices(devices) => self.devices = Some(devices),
+            Event::Started { source } => {
+                self.run = Run::Running;
+                self.source = Some(source);
+                self.committed_to = EncIdx::default();
+                self.transcript.end_paragraph();
+            }
+            Event::Committed(words) => {
+                self.committed_to = words.last().map_or(self.committed_to, |word| word.end);
+                self.transcript.push(words);
+            }
+            Event::UtteranceEnd { .. } => self.transcript.end_paragraph(),
+            Event::SettingApplied { setting, .. } => set(&mut self.applied, setting),
+            Event::SettingRefused { setting, reason } => {
+                let kept = reading(&self.applied, setting);
+                set(&mut self.wanted, kept);
+                self.say(Severity::Error, format!("Setting refused: {reason}"));
+            }
+            Event::AudioLost { at, samples } => {
+                let millis = samples as f64 * 1000.0 / f64::from(SAMPLE_RATE_HZ);
+                self.say(Severity::Warning, format!("{millis:.0} ms of audio were lost at {:.2} s.", at.secs()));
+            }
+            Event::DeviceLost { reason } => {
+                self.run = Run::Reconnecting;
+                self.say(Severity::Warning, format!("The audio device is gone; looking for it. {reason}"));
+            }
+            Event::DeviceBack { source } => {
+                self.run = Run::Running;
+                self.say(Severity::Info, format!("The audio device is back: {source}."));
+                self.source = Some(source);
+            }
+            Event::Notice(text) => self.say(Severity::Info, text),
+            Event::SourceFailed { reason } => {
+                self.run = Run::Failed;
+                self.say(Severity::Error, reason);
+            }
+            Event::EngineFailed { reason } => {
+                self.engine = Engine::Failed;
+                self.say(Severity::Error, reason);
+            }
+            Event::Stopped => self.stopped(),
+        }
+    }
+
+    fn stopped(&mut self) {
+        if self.run != Run::Failed {
+            self.run = Run::Stopped;
+        }
+        self.live.tail.clear();
+        self.history.tail.clear();
+        self.transcript.end_paragraph();
+    }
+
+    /// Takes in an item of the plot feed.
+    pub fn push(&mut self, item: PlotItem) {
+        self.history.push(item);
+    }
+
+    /// Takes in the newest state of the inference thread.
+    pub fn set_live(&mut self, live: &LiveSnapshot) {
+        self.live.clone_from(live);
+    }
+
+    /// Takes in the newest input level.
+    pub fn set_level(&mut self, level: LevelSnapshot) {
+        if level.clipped_samples > self.level.clipped_samples {
+            self.clip_until_secs = self.now_secs + CLIP_LAMP_SECS;
+        }
+        self.level = level;
+    }
+
+    /// Notes that `command` was sent.
+    pub fn sent(&mut self, command: &Command) {
+        match command {
+            Command::Start(_) => self.run = Run::Starting,
+            Command::Stop => self.run = Run::Stopping,
+            Command::Set(setting) => set(&mut self.wanted, *setting),
+            Command::ListDevices => {}
+            Command::Restart => self.engine = Engine::Loading,
+        }
+    }
+
+    /// Adds a message to the list above the transcript.
+    pub(crate) fn say(&mut self, severity: Severity, text: String) {
+        self.notices.add(severity, text, self.now_secs);
+    }
+
+    pub(crate) fn now_secs(&self) -> f64 {
+        self.now_secs
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        match (self.engine, &self.run) {
+            (Engine::Failed, _) => Phase::EngineFailed,
+            (_, Run::Stopping) => Phase::Stopping,
+            (Engine::Loading, _) => Phase::Loading,
+            (Engine::Ready, Run::Stopped) => Phase::Ready,
+            (Engine::Ready, Run::Failed) => Phase::NoAudio,
+            (Engine::Ready, Run::Starting) => Phase::Starting,
+            (Engine::Ready, Run::Running) => Phase::Listening,
+            (Engine::Ready, Run::Reconnecting) => Phase::Reconnecting,
+        }
+    }
+
+    /// Whether audio comes in or is asked for: what the Start button then does is stop.
+    pub(crate) fn is_running(&self) -> bool {
+        matches!(self.run, Run::Starting | Run::Running | Run::Reconnecting)
+    }
+
+    /// Whether the picture changes by itself.
+    pub(crate) fn is_live(&self) -> bool {
+        self.is_running() || self.run == Run::Stopping
+    }
+
+    /// What the Start button and Space do now.
+    pub(crate) fn toggle(&self, device: Option<&str>) -> Option<Command> {
+        match self.run {
+            Run::Stopped | Run::Failed => {
+                Some(Command::Start(Source::Microphone { device: device.map(ToOwned::to_owned) }))
+            }
+            Run::Starting | Run::Running | Run::Reconnecting => Some(Command::Stop),
+            // The rest is still being transcribed; without an engine nothing would ever end that.
+            Run::Stopping => (self.engine == Engine::Failed).then_some(Command::Stop),
+        }
+    }
+
+    /// What dropping or opening the file `path` does.
+    pub(crate) fn open_file(path: PathBuf) -> Command {
+        Command::Start(Source::File { path, real_time: true })
+    }
+
+    pub(crate) fn ready(&self) -> Option<&Ready> {
+        self.ready.as_ref()
+    }
+
+    pub(crate) fn source(&self) -> Option<&str> {
+        self.source.as_deref()
+    }
+
+    pub(crate) fn devices(&self) -> Option<&[DeviceEntry]> {
+        self.devices.as_deref()
+    }
+
+    pub(crate) fn live(&self) -> &LiveSnapshot {
+        &self.live
+    }
+
+    pub(crate) fn level(&self) -> LevelSnapshot {
+        self.level
+    }
+
+    /// Whether samples were clipped just now.
+    pub(crate) fn clip_lamp(&self) -> bool {
+        self.now_secs < self.clip_until_secs
+    }
+
+    /// Settings as the user wants them; the threads follow from the next hop on.
+    pub(crate) fn settings(&self) -> &SessionSettings {
+        &self.wanted
+    }
+
+    /// Grey words: those of the newest hop that are not committed yet.
+    pub(crate) fn tail(&self) -> impl Iterator<Item = &Word> + Clone {
+        // Events and the snapshot come separately: a word just committed may still stand in the snapshot.
+        self.live.tail.iter().filter(|word| word.start >= self.committed_to)
+    }
+
+    /// The vocabulary piece of a token.
+    pub(crate) fn piece(&self, token: u32) -> &str {
+        let pieces = self.ready.as_ref().map(|ready| &ready.pieces);
+        pieces.and_then(|pieces| pieces.get(token as usize)).map_or("?", String::as_str)
+    }
+
+    /// Entries of the duration head in encoder frames; counted up from 0 until the model is loaded.
+    pub(crate) fn durations(&self, count: usize) -> Vec<u32> {
+        let known = self.ready.as_ref().map(|ready| ready.durations.clone()).filter(|known| known.len() == count);
+        known.unwrap_or_else(|| (0..count as u32).collect())
+    }
+}
+
+fn set(settings: &mut SessionSettings, setting: Setting) {
+    match setting {
+        Setting::Window(window) => settings.window = window,
+        Setting::Endpoint(endpoint) => settings.endpoint = endpoint,
+        Setting::FeatureNorm(norm) => settings.feature_norm = norm,
+        Setting::Punctuation(punctuation) => settings.punctuation = punctuation,
+        Setting::TopK(top_k) => settings.top_k = top_k,
+    }
+}
+
+/// The value that `settings` have for what `like` would change.
+fn reading(settings: &SessionSettings, like: Setting) -> Setting {
+    match like {
+        Setting::Window(_) => Setting::Window(settings.window),
+        Setting::Endpoint(_) => Setting::Endpoint(settings.endpoint),
+        Setting::FeatureNorm(_) => Setting::FeatureNorm(settings.feature_norm),
+        Setting::Punctuation(_) => Setting::Punctuation(settings.punctuation),
+        Setting::TopK(_) => Setting::TopK(settings.top_k),
+    }
+}
+
+#[cfg(test)]
+mod tests;

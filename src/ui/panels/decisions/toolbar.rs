@@ -1,0 +1,65 @@
+//! Above the rows: freeze, zoom, and what the colours mean.
+
+use eframe::egui::{
+    Button, Color32, Rect, RichText, Sense, Stroke, StrokeKind, TextStyle, Ui, WidgetInfo, accesskit::Role, pos2, vec2,
+};
+
+use crate::ui::{
+    model::UiModel,
+    panels::decisions::DecisionView,
+    theme::{self, Palette},
+};
+
+pub(crate) fn toolbar_ui(ui: &mut Ui, model: &UiModel, view: &mut DecisionView) {
+    ui.horizontal_wrapped(|ui| {
+        ui.label(RichText::new("Decisions").strong());
+        let frozen = view.is_frozen();
+        let text = if frozen { "Frozen" } else { "Freeze" };
+        let freeze = ui.add(Button::new(text).selected(frozen)).on_hover_text("Hold the picture still (F)");
+        if freeze.clicked() {
+            view.toggle_freeze(model);
+        }
+        if ui.button("−").on_hover_text("Zoom out (−)").clicked() {
+            view.zoom_out(model);
+        }
+        if ui.button("+").on_hover_text("Zoom in (+)").clicked() {
+            view.zoom_in(model);
+        }
+        ui.add_space(6.0);
+        legend(ui, model);
+    });
+}
+
+fn legend(ui: &mut Ui, model: &UiModel) {
+    let palette = Palette::of(ui);
+    ui.spacing_mut().item_spacing.x = 5.0;
+    for (color, text) in [
+        (palette.token, "token"),
+        (palette.blank, "blank"),
+        (palette.token.gamma_multiply(0.38), "tail, not final"),
+        (palette.forced, "forced advance"),
+        (palette.suppressed, "suppressed"),
+    ] {
+        swatch(ui, color, text);
+    }
+    ui.separator();
+    ui.label(RichText::new("duration, frames").small().weak());
+    let durations = model.ready().map_or_else(|| (0..5).collect(), |ready| ready.durations.clone());
+    for (index, duration) in durations.iter().enumerate() {
+        swatch(ui, theme::ordinal(index, durations.len()), &duration.to_string());
+    }
+}
+
+fn swatch(ui: &mut Ui, color: Color32, text: &str) {
+    let palette = Palette::of(ui);
+    let font = TextStyle::Small.resolve(ui.style());
+    let galley = ui.painter().layout_no_wrap(text.to_owned(), font, palette.weak);
+    // One widget, so that a wrapped line never parts a colour from its name.
+    let size = vec2(15.0 + galley.size().x + 5.0, galley.size().y);
+    let (rect, response) = ui.allocate_exact_size(size, Sense::hover());
+    let square = Rect::from_center_size(pos2(rect.left() + 5.0, rect.center().y), vec2(10.0, 10.0));
+    ui.painter().rect_filled(square, 2.0, color);
+    ui.painter().rect_stroke(square, 2.0, Stroke::new(1.0, palette.line), StrokeKind::Inside);
+    ui.painter().galley(pos2(rect.left() + 15.0, rect.top()), galley, palette.weak);
+    response.widget_info(|| WidgetInfo::labeled(Role::Label, true, text));
+}

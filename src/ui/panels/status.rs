@@ -1,0 +1,115 @@
+//! The status line: what the program does, with which engine, how loud, how fast, and whether audio was lost.
+
+use eframe::egui::{Color32, Label, RichText, Sense, Ui, vec2};
+
+use crate::{
+    session::Command,
+    ui::{
+        model::{Phase, UiModel},
+        panels::meter::meter_ui,
+        theme::Palette,
+    },
+    units::SAMPLE_RATE_HZ,
+};
+
+/// Most characters of a source's name.
+const MOST_NAME_CHARS: usize = 28;
+
+pub(crate) fn status_ui(ui: &mut Ui, model: &UiModel, commands: &mut Vec<Command>) {
+    let palette = Palette::of(ui);
+    ui.horizontal(|ui| {
+        ui.spacing_mut().item_spacing.x = 7.0;
+        state(ui, model, palette, commands);
+        ui.separator();
+        meter_ui(ui, model);
+        ui.separator();
+        timing(ui, model, palette);
+        ui.separator();
+        engine(ui, model);
+    });
+}
+
+fn state(ui: &mut Ui, model: &UiModel, palette: &Palette, commands: &mut Vec<Command>) {
+    let (text, color) = match model.phase() {
+        Phase::Loading => ("Loading the model".to_owned(), palette.warn),
+        Phase::Ready => ("Ready".to_owned(), palette.weak),
+        Phase::NoAudio => ("No audio source".to_owned(), palette.bad),
+        Phase::Starting => ("Opening the audio source".to_owned(), palette.warn),
+        Phase::Listening => (format!("Listening: {}", shortened(model.source().unwrap_or("audio"))), palette.good),
+        Phase::Reconnecting => ("Device lost, looking for it".to_owned(), palette.warn),
+        Phase::Stopping => ("Transcribing the rest".to_owned(), palette.warn),
+        Phase::EngineFailed => ("Engine failed".to_owned(), palette.bad),
+    };
+    let (dot, _) = ui.allocate_exact_size(vec2(10.0, 10.0), Sense::hover());
+    ui.painter().circle_filled(dot.center(), 5.0, color);
+    ui.label(RichText::new(text).small().strong());
+    if model.phase() == Phase::EngineFailed
+        && ui.small_button("Load again").on_hover_text("Load the model again; queued audio is kept").clicked()
+    {
+        commands.push(Command::Restart);
+    }
+}
+
+/// A source's name, cut where it would push the rest of the line out of the window.
+fn shortened(name: &str) -> String {
+    if name.chars().count() <= MOST_NAME_CHARS {
+        return name.to_owned();
+    }
+    let kept: String = name.chars().take(MOST_NAME_CHARS - 1).collect();
+    format!("{}…", kept.trim_end())
+}
+
+fn timing(ui: &mut Ui, model: &UiModel, palette: &Palette) {
+    let live = model.live();
+    let timing = live.timing;
+    let queued_secs = live.queued_samples as f64 / f64::from(SAMPLE_RATE_HZ);
+    let lost_millis = live.lost_samples as f64 * 1000.0 / f64::from(SAMPLE_RATE_HZ);
+    let overrun = model.level().overrun_samples;
+    field(ui, "latency", &format!("{:.0} ms", live.latency_millis), palette.text)
+        .on_hover_text("From the newest sample's arrival to the end of its hop");
+    let parts = format!("{:.0} + {:.0} + {:.0} ms", timing.features_millis, timing.encode_millis, timing.decode_millis);
+    field(ui, "hop", &parts, palette.text).on_hover_text("Cost of the newest hop: features + encoder + decoder");
+    let waiting = if queued_secs > 2.0 { palette.warn } else { palette.text };
+    field(ui, "queue", &format!("{queued_secs:.1} s"), waiting).on_hover_text("Audio waiting for the engine");
+    let lost = if lost_millis > 0.0 || overrun > 0 { palette.bad } else { palette.text };
+    field(ui, "lost", &format!("{lost_millis:.0} ms"), lost)
+        .on_hover_text(format!("Audio lost since the start; {overrun} samples of it at the device"));
+}
+
+fn field(ui: &mut Ui, name: &str, value: &str, color: Color32) -> eframe::egui::Response {
+    ui.scope(|ui| {
+        ui.spacing_mut().item_spacing.x = 4.0;
+        let name = ui.add(Label::new(RichText::new(name).small().weak()).extend());
+        name | ui.add(Label::new(RichText::new(value).small().color(color)).extend())
+    })
+    .inner
+}
+
+fn engine(ui: &mut Ui, model: &UiModel) {
+    let Some(ready) = model.ready() else {
+        ui.add(Label::new(RichText::new("no engine yet").small().weak()).truncate());
+        return;
+    };
+    let info = &ready.engine;
+    let text = format!("{} · {} · {} · {}", info.model, info.engine, info.device, info.precision);
+    ui.add(Label::new(RichText::new(&text).small().weak()).truncate()).on_hover_ui(|ui| {
+        ui.label(&text);
+        ui.label("What actually runs: model, engine, device, precision.");
+        ui.label(format!("Encoder SHA-256 {}", info.encoder_sha256));
+        let (bins, longest) = (ready.mel_bins, crate::units::secs_from_enc_frames(ready.longest_window));
+        ui.label(format!("{bins} mel bins, windows up to {longest:.1} s"));
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_names_are_cut_between_characters() {
+        assert_eq!(shortened("Built-in microphone"), "Built-in microphone");
+        let cut = shortened("Mikrofon an der Rückseite des Gehäuses");
+        assert_eq!(cut.chars().count(), MOST_NAME_CHARS);
+        assert!(cut.ends_with('…'));
+    }
+}

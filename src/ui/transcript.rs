@@ -1,0 +1,186 @@
+//! The text so far: all committed words, in paragraphs of one utterance each.
+
+use std::ops::Range;
+
+use crate::decode::Word;
+
+/// Newest words that keep their tokens. Older ones keep text, times and confidence.
+pub(crate) const DETAILED_WORDS: usize = 2_000;
+
+/// Words and where paragraphs begin.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Text {
+    words: Vec<Word>,
+    /// Index of the first word of each paragraph.
+    paragraphs: Vec<usize>,
+}
+
+/// Grows with the text and nothing else.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Transcript {
+    text: Text,
+    cleared: Option<Text>,
+    /// The next word begins a paragraph.
+    breaks: bool,
+    /// Words whose tokens were dropped.
+    bare: usize,
+    /// Counts changes other than appending: who laid out the words must begin anew.
+    generation: u64,
+}
+
+impl Transcript {
+    pub(crate) fn push(&mut self, words: Vec<Word>) {
+        if words.is_empty() {
+            return;
+        }
+        if self.breaks || self.text.paragraphs.is_empty() {
+            self.text.paragraphs.push(self.text.words.len());
+            self.breaks = false;
+        }
+        self.text.words.extend(words);
+        let keep_from = self.text.words.len().saturating_sub(DETAILED_WORDS);
+        for word in self.text.words.get_mut(self.bare..keep_from).unwrap_or_default() {
+            word.tokens = Vec::new();
+        }
+        self.bare = self.bare.max(keep_from);
+    }
+
+    /// The next words begin a paragraph.
+    pub(crate) fn end_paragraph(&mut self) {
+        self.breaks = true;
+    }
+
+    /// Takes the text away; [`Self::undo_clear`] brings it back.
+    pub(crate) fn clear(&mut self) {
+        if self.text.words.is_empty() {
+            return;
+        }
+        self.cleared = Some(std::mem::take(&mut self.text));
+        self.bare = 0;
+        self.generation += 1;
+    }
+
+    /// Puts the text that was cleared last before what came since.
+    pub(crate) fn undo_clear(&mut self) {
+        let Some(mut text) = self.cleared.take() else { return };
+        let offset = text.words.len();
+        text.paragraphs.extend(self.text.paragraphs.iter().map(|first| first + offset));
+        text.words.append(&mut self.text.words);
+        self.text = text;
+        self.bare = 0;
+        self.generation += 1;
+    }
+
+    pub(crate) fn can_undo(&self) -> bool {
+        self.cleared.is_some()
+    }
+
+    pub(crate) fn words(&self) -> &[Word] {
+        &self.text.words
+    }
+
+    /// Index of the first word of each paragraph.
+    pub(crate) fn paragraphs(&self) -> &[usize] {
+        &self.text.paragraphs
+    }
+
+    /// The next word begins a paragraph.
+    pub(crate) fn at_paragraph_end(&self) -> bool {
+        self.breaks || self.text.paragraphs.is_empty()
+    }
+
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// The words of `range` as plain text, a line per paragraph.
+    pub(crate) fn text(&self, range: Range<usize>) -> String {
+        let mut text = String::new();
+        for (index, word) in self.text.words.iter().enumerate().take(range.end).skip(range.start) {
+            if !text.is_empty() {
+                if self.text.paragraphs.binary_search(&index).is_ok() {
+                    text.push('\n');
+                } else if !word.glued {
+                    text.push(' ');
+                }
+            }
+            text.push_str(&word.text);
+        }
+        text
+    }
+
+    /// All committed text.
+    pub(crate) fn full_text(&self) -> String {
+        self.text(0..self.text.words.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        decode::{TokenId, WordToken},
+        units::EncIdx,
+    };
+
+    fn word(text: &str, glued: bool) -> Word {
+        let token = WordToken {
+            token: TokenId::default(),
+            piece: text.to_owned(),
+            step: 0,
+            frame: EncIdx(0),
+            duration: 1,
+            token_probability: 0.5,
+            duration_probability: 0.5,
+            token_margin: 1.0,
+            duration_margin: 1.0,
+        };
+        Word { text: text.to_owned(), glued, start: EncIdx(0), end: EncIdx(1), confidence: 0.5, tokens: vec![token] }
+    }
+
+    #[test]
+    fn text_has_spaces_glue_and_paragraphs() {
+        let mut transcript = Transcript::default();
+        transcript.push(vec![word("Yes", false), word(",", true), word("of", false)]);
+        transcript.push(vec![word("course.", false)]);
+        transcript.end_paragraph();
+        transcript.push(vec![word("Next.", false)]);
+        assert_eq!(transcript.full_text(), "Yes, of course.\nNext.");
+        assert_eq!(transcript.text(2..4), "of course.");
+        assert_eq!(transcript.paragraphs(), [0, 4]);
+    }
+
+    #[test]
+    fn clear_can_be_undone_after_more_words() {
+        let mut transcript = Transcript::default();
+        transcript.push(vec![word("old", false)]);
+        transcript.clear();
+        transcript.push(vec![word("new", false)]);
+        assert_eq!(transcript.full_text(), "new");
+        transcript.undo_clear();
+        assert_eq!(transcript.full_text(), "old\nnew");
+        assert!(!transcript.can_undo());
+    }
+
+    #[test]
+    fn clearing_nothing_keeps_the_text_cleared_before() {
+        let mut transcript = Transcript::default();
+        transcript.push(vec![word("old", false)]);
+        transcript.clear();
+        transcript.clear();
+        transcript.undo_clear();
+        assert_eq!(transcript.full_text(), "old");
+    }
+
+    #[test]
+    fn only_the_newest_words_keep_their_tokens() {
+        let mut transcript = Transcript::default();
+        for _ in 0..700 {
+            transcript.push(vec![word("a", false), word("b", false), word("c", false), word("d", false)]);
+        }
+        let detailed = transcript.words().iter().filter(|word| !word.tokens.is_empty()).count();
+        assert_eq!(transcript.words().len(), 2_800);
+        assert_eq!(detailed, DETAILED_WORDS);
+        assert!(transcript.words()[799].tokens.is_empty() && !transcript.words()[800].tokens.is_empty());
+    }
+}

@@ -1,0 +1,7 @@
+//! The program from outside: its verbs, exit codes and JSON, and what it says to bad input.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
+mod bad_input;
+mod harness;
+mod verbs;

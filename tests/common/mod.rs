@@ -1,0 +1,106 @@
+//! What several tests need: the embedded model, its clips, and a probe that keeps what it hears.
+#![allow(dead_code, reason = "each test binary uses a part")]
+
+use std::path::{Path, PathBuf};
+
+use dictoscope::{
+    audio::{AudioBlock, AudioFile},
+    decode::{Decision, Word, merge_glued},
+    models::Model,
+    session::{EndReason, Probe, Session, SessionSettings, Setting, Stage, Window},
+    units::{EncIdx, SampleIdx},
+};
+
+/// Threads for the engine: as many as CI has.
+pub const THREADS: Option<usize> = Some(2);
+
+pub fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+pub fn clip(name: &str) -> PathBuf {
+    root().join("assets/clips").join(name)
+}
+
+pub fn embedded() -> Model {
+    Model::embedded().expect("the embedded model is whole")
+}
+
+pub fn blocks(path: &Path) -> Vec<AudioBlock> {
+    let mut file = AudioFile::open(path).unwrap();
+    std::iter::from_fn(|| file.next_block().unwrap()).collect()
+}
+
+pub fn samples(path: &Path) -> Vec<f32> {
+    blocks(path).iter().flat_map(|block| block.samples().to_vec()).collect()
+}
+
+pub fn stream(settings: SessionSettings) -> Session {
+    let model = embedded();
+    let engine = model.open_rten(THREADS).unwrap();
+    Session::new(&model, engine, settings).unwrap()
+}
+
+pub fn whole_file(settings: SessionSettings) -> Session {
+    let model = embedded();
+    let engine = model.open_rten(THREADS).unwrap();
+    Session::whole_file(&model, engine, settings).unwrap()
+}
+
+/// Keeps everything a session says.
+#[derive(Debug, Default)]
+pub struct Heard {
+    pub windows: Vec<Window>,
+    pub decisions: Vec<Decision>,
+    pub words: Vec<Word>,
+    /// The tail after each hop.
+    pub tails: Vec<Vec<Word>>,
+    pub starts: Vec<EncIdx>,
+    pub ends: Vec<(EncIdx, EndReason)>,
+    pub settings: Vec<(EncIdx, Setting)>,
+    pub gaps: Vec<(SampleIdx, u64)>,
+    pub features: Vec<Vec<f32>>,
+}
+
+impl Heard {
+    /// Committed words with glued parts joined.
+    pub fn merged(&self) -> Vec<Word> {
+        merge_glued(self.words.clone())
+    }
+
+    /// Committed text.
+    pub fn text(&self) -> String {
+        dictoscope::decode::text_of(&self.words)
+    }
+
+    /// (token, frame, duration) of every committed decision.
+    pub fn path(&self) -> Vec<(u32, u64, u32)> {
+        self.decisions.iter().map(|d| (d.token.0, d.frame.0, d.duration)).collect()
+    }
+}
+
+impl Probe for Heard {
+    fn on(&mut self, stage: Stage<'_>) {
+        match stage {
+            Stage::Window(window) => self.windows.push(*window),
+            Stage::Features(features) => self.features.push(features.data.clone()),
+            Stage::Decision(decision) => self.decisions.push(decision.clone()),
+            Stage::Committed(words) => self.words.extend_from_slice(words),
+            Stage::Tail(words) => self.tails.push(words.to_vec()),
+            Stage::UtteranceStart(at) => self.starts.push(at),
+            Stage::UtteranceEnd(at, reason) => self.ends.push((at, reason)),
+            Stage::Setting(at, setting) => self.settings.push((at, *setting)),
+            Stage::Gap(at, samples) => self.gaps.push((at, samples)),
+            _ => {}
+        }
+    }
+}
+
+pub fn run(session: &mut Session, blocks: impl IntoIterator<Item = AudioBlock>) -> Heard {
+    let mut heard = Heard::default();
+    for block in blocks {
+        session.push(&block, &mut heard).unwrap();
+    }
+    session.finish(&mut heard).unwrap();
+    heard
+}

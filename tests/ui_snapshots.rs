@@ -1,0 +1,149 @@
+//! Pictures of the window and its parts, light and dark. `UPDATE_SNAPSHOTS=true cargo test --test ui_snapshots` writes them.
+
+mod ui_fixture;
+
+use dictoscope::{
+    config::Theme,
+    session::{Event, LevelSnapshot},
+    ui::{Part, Screen},
+    units::SampleIdx,
+};
+use eframe::egui::{CentralPanel, LayerId, Pos2, Ui, pos2};
+use egui_kittest::{Harness, SnapshotOptions, SnapshotResults, kittest::Queryable as _};
+use ui_fixture::{dictating, fresh};
+
+/// Software drivers smooth edges differently; a shifted line or another colour still fails.
+const THRESHOLD: f32 = 2.0;
+const MAX_FAILED_PIXELS: usize = 60;
+
+const THEMES: [(Theme, &str); 2] = [(Theme::Light, "light"), (Theme::Dark, "dark")];
+
+fn options() -> SnapshotOptions {
+    SnapshotOptions::new().threshold(THRESHOLD).max_failed_pixels(MAX_FAILED_PIXELS)
+}
+
+fn window(screen: Screen, size: [f32; 2]) -> Harness<'static, Screen> {
+    let builder = Harness::builder().with_size(size).with_options(options()).with_max_steps(12);
+    let show = |ui: &mut Ui, screen: &mut Screen| {
+        ground(ui);
+        screen.ui(ui);
+    };
+    let mut harness = builder.wgpu().build_ui_state(show, screen);
+    harness.run_steps(3);
+    harness
+}
+
+/// Fills the edge that the harness leaves around everything.
+fn ground(ui: &Ui) {
+    let painter = ui.ctx().layer_painter(LayerId::background());
+    painter.rect_filled(ui.ctx().content_rect(), 0.0, ui.visuals().panel_fill);
+}
+
+fn part(screen: Screen, part: Part, size: [f32; 2]) -> Harness<'static, Screen> {
+    let builder = Harness::builder().with_size(size).with_options(options()).with_max_steps(12);
+    let show = move |ui: &mut Ui, screen: &mut Screen| {
+        ground(ui);
+        CentralPanel::default().show(ui, |ui| screen.part_ui(ui, part));
+    };
+    let mut harness = builder.wgpu().build_ui_state(show, screen);
+    harness.run_steps(3);
+    harness
+}
+
+/// Takes the picture `name` in both themes.
+fn both(name: &str, mut make: impl FnMut(Theme) -> Harness<'static, Screen>) {
+    let mut results = SnapshotResults::new();
+    for (theme, suffix) in THEMES {
+        let mut harness = make(theme);
+        results.add(harness.try_snapshot(format!("{name}_{suffix}")));
+    }
+}
+
+#[test]
+fn whole_window_while_dictating() {
+    both("window", |theme| window(dictating(theme), [960.0, 660.0]));
+}
+
+#[test]
+fn small_window_before_the_first_word() {
+    both("window_empty", |theme| window(fresh(theme), [640.0, 440.0]));
+}
+
+#[test]
+fn controls() {
+    both("controls", |theme| part(dictating(theme), Part::Controls, [900.0, 52.0]));
+}
+
+#[test]
+fn transcript() {
+    both("transcript", |theme| part(dictating(theme), Part::Transcript, [520.0, 120.0]));
+}
+
+#[test]
+fn settings() {
+    both("settings", |theme| part(dictating(theme), Part::Settings, [268.0, 590.0]));
+}
+
+#[test]
+fn status() {
+    let loud = |theme| {
+        let mut screen = dictating(theme);
+        screen.model.set_level(LevelSnapshot { peak: 1.0, rms: 0.5, clipped_samples: 12, overrun_samples: 0 });
+        screen
+    };
+    both("status", |theme| part(loud(theme), Part::Status, [1180.0, 52.0]));
+}
+
+#[test]
+fn notices() {
+    let troubled = |theme| {
+        let mut screen = dictating(theme);
+        screen.model.apply(Event::AudioLost { at: SampleIdx(52_000), samples: 800 });
+        screen
+            .model
+            .apply(Event::SourceFailed { reason: "No microphone found. Connect one, or open a recording.".into() });
+        screen
+    };
+    both("notices", |theme| part(troubled(theme), Part::Notices, [760.0, 100.0]));
+}
+
+#[test]
+fn help() {
+    both("help", |theme| {
+        let mut harness = window(fresh(theme), [460.0, 430.0]);
+        harness.get_by_label("?").click();
+        harness.run_steps(2);
+        harness.remove_cursor();
+        harness.run_steps(3);
+        harness
+    });
+}
+
+#[test]
+fn a_pinned_decision_shows_its_record() {
+    both("record", |theme| {
+        let harness = part(dictating(theme), Part::Decisions, [580.0, 490.0]);
+        pin(harness, 8)
+    });
+}
+
+/// Clicks the decision on `frame` of the row of tokens.
+fn pin(mut harness: Harness<'static, Screen>, frame: u64) -> Harness<'static, Screen> {
+    let at = decision_pos(&harness, frame);
+    harness.hover_at(at);
+    harness.run_steps(1);
+    harness.drag_at(at);
+    harness.run_steps(1);
+    harness.drop_at(at);
+    harness.run_steps(1);
+    harness.remove_cursor();
+    harness.run_steps(4);
+    harness
+}
+
+/// Where the live axis of 100 frames has the middle of `frame`, half-way down.
+fn decision_pos(harness: &Harness<'_, Screen>, frame: u64) -> Pos2 {
+    let rect = harness.get_by_label("Decisions over time").rect();
+    let share = (frame as f32 + 0.5) / 100.0;
+    pos2(rect.left() + rect.width() * share, rect.center().y)
+}
