@@ -34,5 +34,6 @@ fn log_filter() -> String {
     ["DICTOSCOPE_LOG", "RUST_LOG"]
         .iter()
         .find_map(|name| std::env::var(name).ok().filter(|filter| !filter.is_empty()))
-        .unwrap_or_else(|| "warn".to_owned())
+        // The crate logs an error on every stream that is closed in the ordinary way.
+        .unwrap_or_else(|| "warn,pulseaudio=off".to_owned())
 }

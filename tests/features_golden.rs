@@ -1,7 +1,9 @@
 //! The front-end against arrays computed by NeMo's own code (`FilterbankFeatures`), 128 mel bins.
 
 use dictoscope::{
-    features::{FeatureExtractor, FeatureFrames, FrontEnd, Normalization, RunningStats, hann_symmetric, mel_filterbank},
+    features::{
+        FeatureExtractor, FeatureFrames, FrontEnd, Normalization, RunningStats, hann_symmetric, mel_filterbank,
+    },
     units::MelIdx,
 };
 use serde_json::Value;
@@ -61,7 +63,12 @@ fn assert_close(found: f32, expected: f64, tolerance: f64, what: &str) {
 #[test]
 fn the_signal_is_the_one_the_arrays_were_made_from() {
     let x = lcg(16000);
-    let printed = [(0, -0.014987416565418243), (3, 0.004215750843286514), (800, 0.030301067978143692), (15999, -0.02175520360469818)];
+    let printed = [
+        (0, -0.014987416565418243),
+        (3, 0.004215750843286514),
+        (800, 0.030301067978143692),
+        (15999, -0.02175520360469818),
+    ];
     for (n, value) in printed {
         assert_eq!(f64::from(x[n]), value, "x[{n}]");
     }
@@ -79,7 +86,12 @@ fn features_agree_with_nemo_in_every_value() {
             assert_eq!(rows.len(), MELS);
             for (mel, row) in rows.iter().enumerate() {
                 for (t, frame) in found.frames().enumerate() {
-                    assert_close(frame[mel], row[t].as_f64().unwrap(), FEATURE_TOLERANCE, &format!("{samples} {key} mel {mel} frame {t}"));
+                    assert_close(
+                        frame[mel],
+                        row[t].as_f64().unwrap(),
+                        FEATURE_TOLERANCE,
+                        &format!("{samples} {key} mel {mel} frame {t}"),
+                    );
                 }
             }
         }
@@ -123,7 +135,8 @@ fn statistics_are_those_of_nemo() {
 
 #[test]
 fn a_sine_of_1_khz_peaks_in_bin_42() {
-    let sine: Vec<f32> = (0..16000).map(|n| (0.5 * (std::f64::consts::TAU * 1000.0 * f64::from(n) / 16000.0).sin()) as f32).collect();
+    let sine: Vec<f32> =
+        (0..16000).map(|n| (0.5 * (std::f64::consts::TAU * 1000.0 * f64::from(n) / 16000.0).sin()) as f32).collect();
     let raw = raw(&sine);
     let frame = raw.frames().nth(50).unwrap();
     let expected = [-4.77015, -1.26333, 1.38878, 1.91146, 2.45813, 1.84006, -0.73955, -2.48827, -5.34112, -8.70635];
@@ -134,7 +147,9 @@ fn a_sine_of_1_khz_peaks_in_bin_42() {
 
 #[test]
 fn lengths_follow_the_table() {
-    for (samples, valid, encoder) in [(159, 0, 0), (1000, 6, 1), (4000, 25, 4), (7435, 46, 6), (15999, 99, 13), (16000, 100, 13), (16001, 100, 13)] {
+    for (samples, valid, encoder) in
+        [(159, 0, 0), (1000, 6, 1), (4000, 25, 4), (7435, 46, 6), (15999, 99, 13), (16000, 100, 13), (16001, 100, 13)]
+    {
         let frames = raw(&lcg(samples)).len();
         assert_eq!(frames, valid, "{samples} samples");
         assert_eq!(frames.div_ceil(8), encoder, "{samples} samples");

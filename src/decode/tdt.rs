@@ -5,7 +5,10 @@
 use std::sync::Arc;
 
 use crate::{
-    decode::{Decision, Punctuation, Suppressed, argmax::{best, log_sum_exp, top_k}},
+    decode::{
+        Decision, Punctuation, Suppressed,
+        argmax::{best, log_sum_exp, top_k},
+    },
     engine::{EncoderOutput, Engine, EngineError, JointLogits, Prediction, PredictorState, TokenId},
     units::EncIdx,
 };

@@ -64,7 +64,11 @@ impl Vocabulary {
             Some(0) => pieces.push(BLANK.to_owned()),
             Some(1) if pieces[size] == BLANK => {}
             Some(1) => {
-                return Err(VocabularyError::Blank { file: file.to_owned(), line: size + 1, found: pieces.swap_remove(size) });
+                return Err(VocabularyError::Blank {
+                    file: file.to_owned(),
+                    line: size + 1,
+                    found: pieces.swap_remove(size),
+                });
             }
             _ => return Err(VocabularyError::Size { file: file.to_owned(), expected: size, found: pieces.len() }),
         }

@@ -195,7 +195,8 @@ impl Contract {
         in_range("front_end.window", front_end.window, 2, front_end.fft)?;
         in_range("front_end.mel_bins", front_end.mel_bins, 1, 1024)?;
         let nyquist = f64::from(SAMPLE_RATE_HZ) / 2.0;
-        let edges_hold = 0.0 <= front_end.low_hz && front_end.low_hz < front_end.high_hz && front_end.high_hz <= nyquist;
+        let edges_hold =
+            0.0 <= front_end.low_hz && front_end.low_hz < front_end.high_hz && front_end.high_hz <= nyquist;
         let edges = format!("{} to {}", front_end.low_hz, front_end.high_hz);
         expect("front_end.low_hz, high_hz", edges_hold, format!("0 <= low < high <= {nyquist}"), edges)?;
         let guard = front_end.log_guard;
@@ -238,7 +239,10 @@ impl Contract {
                 Err(ContractError::Field { file: file.to_owned(), field: field.clone(), expected, found })
             };
             let Some(spec) = specs.iter().find(|spec| spec.role == role) else {
-                return error("one such tensor".to_owned(), format!("{:?}", specs.iter().map(|s| &s.role).collect::<Vec<_>>()));
+                return error(
+                    "one such tensor".to_owned(),
+                    format!("{:?}", specs.iter().map(|s| &s.role).collect::<Vec<_>>()),
+                );
             };
             let fits = spec.shape.len() == shape.len()
                 && spec.shape.iter().zip(&shape).all(|(dim, size)| match (dim, size) {

@@ -7,7 +7,7 @@ mod error;
 mod rten;
 mod scripted;
 
-pub use contract::{Contract, Dim, DType, EncoderSpec, GraphSpec, Graphs, PredictorSpec, TensorSpec, VocabularySpec};
+pub use contract::{Contract, DType, Dim, EncoderSpec, GraphSpec, Graphs, PredictorSpec, TensorSpec, VocabularySpec};
 pub use error::{ContractError, EngineError};
 pub use rten::{GraphBytes, RtenEngine};
 pub use scripted::ScriptedEngine;
@@ -110,4 +110,22 @@ pub trait Engine: Send {
 
     /// One joint step: encoder frame `[dim]` and prediction output `[hidden]` to raw logits of both heads.
     fn joint(&mut self, frame: &[f32], prediction: &[f32], out: &mut JointLogits) -> Result<(), EngineError>;
+}
+
+impl<E: Engine + ?Sized> Engine for Box<E> {
+    fn info(&self) -> &EngineInfo {
+        (**self).info()
+    }
+
+    fn encode(&mut self, input: &FeatureFrames, out: &mut EncoderOutput) -> Result<(), EngineError> {
+        (**self).encode(input, out)
+    }
+
+    fn predict(&mut self, token: TokenId, state: &PredictorState, out: &mut Prediction) -> Result<(), EngineError> {
+        (**self).predict(token, state, out)
+    }
+
+    fn joint(&mut self, frame: &[f32], prediction: &[f32], out: &mut JointLogits) -> Result<(), EngineError> {
+        (**self).joint(frame, prediction, out)
+    }
 }

@@ -71,7 +71,12 @@ impl RtenEngine {
                 encoder_sha256: specs.encoder.sha256.clone(),
             },
             encoder: Graph::load(&specs.encoder, encoder, &["features", "length"], &["frames"])?,
-            predictor: Graph::load(&specs.predictor, predictor, &["token", "h", "c"], &["prediction", "h_next", "c_next"])?,
+            predictor: Graph::load(
+                &specs.predictor,
+                predictor,
+                &["token", "h", "c"],
+                &["prediction", "h_next", "c_next"],
+            )?,
             joint: Graph::load(&specs.joint, joint, &["frame", "prediction"], &["logits"])?,
             options,
             channels_first: Vec::new(),
@@ -113,7 +118,12 @@ impl Graph {
         Ok(Self { model, inputs, outputs, output_names })
     }
 
-    fn run(&self, call: &'static str, inputs: Vec<ValueOrView>, options: &RunOptions) -> Result<Vec<Value>, EngineError> {
+    fn run(
+        &self,
+        call: &'static str,
+        inputs: Vec<ValueOrView>,
+        options: &RunOptions,
+    ) -> Result<Vec<Value>, EngineError> {
         let inputs = self.inputs.iter().copied().zip(inputs).collect();
         self.model.run(inputs, &self.outputs, Some(options.clone())).map_err(|source| EngineError::Run {
             call,
@@ -132,7 +142,12 @@ impl Graph {
         out: &mut Vec<f32>,
     ) -> Result<(), EngineError> {
         let found = value.shape().to_vec();
-        let error = |found| EngineError::Shape { call, tensor: self.output_names[index].clone(), expected: shape.to_vec(), found };
+        let error = |found| EngineError::Shape {
+            call,
+            tensor: self.output_names[index].clone(),
+            expected: shape.to_vec(),
+            found,
+        };
         let tensor: NdTensor<f32, N> = value.try_into().map_err(|_| error(found))?;
         if tensor.shape() != shape {
             return Err(error(tensor.shape().to_vec()));
@@ -163,7 +178,12 @@ fn check_tensor(spec: &GraphSpec, model: &Model, tensor: &TensorSpec) -> Result<
         };
         if dtype != ValueType::Tensor(expected) {
             let found = dtype.to_string();
-            return Err(EngineError::ElementType { file: file(), tensor: tensor.name.clone(), expected: tensor.dtype, found });
+            return Err(EngineError::ElementType {
+                file: file(),
+                tensor: tensor.name.clone(),
+                expected: tensor.dtype,
+                found,
+            });
         }
     }
     if let Some(shape) = info.shape() {

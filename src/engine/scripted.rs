@@ -31,7 +31,12 @@ impl std::fmt::Debug for ScriptedEngine {
 impl ScriptedEngine {
     /// `script` gets the absolute encoder frame and the number of tokens fed to the predictor after the start of sequence.
     pub fn new(blank: TokenId, script: impl FnMut(u64, u64) -> JointLogits + Send + 'static) -> Self {
-        let info = EngineInfo { engine: "scripted".into(), device: "none".into(), precision: "f32".into(), ..EngineInfo::default() };
+        let info = EngineInfo {
+            engine: "scripted".into(),
+            device: "none".into(),
+            precision: "f32".into(),
+            ..EngineInfo::default()
+        };
         Self { info, blank, script: Box::new(script), joint_calls: Vec::new(), predictor_calls: Vec::new() }
     }
 

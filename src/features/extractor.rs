@@ -2,7 +2,9 @@
 
 use crate::{
     features::{
-        FeatureFrames, FrontEnd, Normalization, RunningStats, filterbank::SparseFilterbank, mel_filterbank, normalize,
+        FeatureFrames, FrontEnd, Normalization, RunningStats,
+        filterbank::SparseFilterbank,
+        mel_filterbank, normalize,
         stft::{PowerSpectrum, preemphasize},
     },
     units::{MelIdx, SAMPLE_RATE_HZ},

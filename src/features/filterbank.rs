@@ -13,11 +13,7 @@ fn mel_from_hz(hz: f64) -> f64 {
 }
 
 fn hz_from_mel(mel: f64) -> f64 {
-    if mel < BREAK_MEL {
-        mel * 200.0 / 3.0
-    } else {
-        BREAK_HZ * ((mel - BREAK_MEL) * LOG_FACTOR.ln() / LOG_STEPS).exp()
-    }
+    if mel < BREAK_MEL { mel * 200.0 / 3.0 } else { BREAK_HZ * ((mel - BREAK_MEL) * LOG_FACTOR.ln() / LOG_STEPS).exp() }
 }
 
 /// Weights `[mel_bins, fft/2 + 1]`, row after row. Computed in f64, stored as f32.
@@ -62,8 +58,6 @@ impl SparseFilterbank {
 
     /// Mel energies of one power spectrum, one per row, in the order of the rows.
     pub(super) fn energies<'a>(&'a self, power: &'a [f32]) -> impl Iterator<Item = f32> + 'a {
-        self.rows
-            .iter()
-            .map(|(first, weights)| power[*first..].iter().zip(weights).map(|(p, w)| p * w).sum())
+        self.rows.iter().map(|(first, weights)| power[*first..].iter().zip(weights).map(|(p, w)| p * w).sum())
     }
 }

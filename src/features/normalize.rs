@@ -121,12 +121,8 @@ impl RunningStats {
 
     /// Maps every frame of `features` to `(x − mean) / (std + 1e-5)`.
     pub fn apply(&self, features: &mut FeatureFrames) {
-        let scale: Vec<(f32, f32)> = self
-            .mean
-            .iter()
-            .zip(self.std())
-            .map(|(mean, std)| (*mean as f32, (std + STD_GUARD) as f32))
-            .collect();
+        let scale: Vec<(f32, f32)> =
+            self.mean.iter().zip(self.std()).map(|(mean, std)| (*mean as f32, (std + STD_GUARD) as f32)).collect();
         for frame in features.data.chunks_exact_mut(features.mel_bins.max(1)) {
             for (x, (mean, std)) in frame.iter_mut().zip(&scale) {
                 *x = (*x - mean) / std;

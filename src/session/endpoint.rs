@@ -119,13 +119,15 @@ mod tests {
     }
 
     fn gate() -> VoiceGate {
-        let settings = EndpointSettings { enabled: true, onset: 0.5, release: 0.3, silence_secs: 0.16, pre_roll_secs: 0.0 };
+        let settings =
+            EndpointSettings { enabled: true, onset: 0.5, release: 0.3, silence_secs: 0.16, pre_roll_secs: 0.0 };
         VoiceGate::new(settings, SampleIdx(0))
     }
 
     #[test]
     fn hysteresis_bridges_short_pauses_and_clicks_do_not_open() {
-        let found = scores(&mut gate(), &[(0.0, 5), (0.9, 2), (0.0, 3), (0.6, 4), (0.35, 30), (0.1, 9), (0.35, 1), (0.1, 10)]);
+        let found =
+            scores(&mut gate(), &[(0.0, 5), (0.9, 2), (0.0, 3), (0.6, 4), (0.35, 30), (0.1, 9), (0.35, 1), (0.1, 10)]);
         assert_eq!(found, [Gate::Opened(SampleIdx(10 * 256)), Gate::Closed(SampleIdx(64 * 256))]);
     }
 

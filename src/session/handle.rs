@@ -53,12 +53,8 @@ impl LiveHandle {
         let (plot_sender, plots) = rtrb::RingBuffer::new(PLOTS);
         let (live_input, live) = triple_buffer::triple_buffer(&LiveSnapshot::default());
         let (level_input, level) = triple_buffer::triple_buffer(&LevelSnapshot::default());
-        let control = Control::new(
-            command_receiver,
-            work,
-            Outbox::new(event_sender.clone(), Arc::clone(&waker)),
-            level_input,
-        );
+        let control =
+            Control::new(command_receiver, work, Outbox::new(event_sender.clone(), Arc::clone(&waker)), level_input);
         let mut refusals = Outbox::new(event_sender.clone(), Arc::clone(&waker));
         let probe = LiveProbe::new(Outbox::new(event_sender, waker), plot_sender, live_input);
         let worker = Worker::new(open, settings, work_receiver, probe);
@@ -70,7 +66,9 @@ impl LiveHandle {
         for thread in spawned {
             match thread {
                 Ok(thread) => threads.push(thread),
-                Err(error) => refusals.send(Event::EngineFailed { reason: format!("no thread could be started: {error}") }),
+                Err(error) => {
+                    refusals.send(Event::EngineFailed { reason: format!("no thread could be started: {error}") })
+                }
             }
         }
         Self { commands: Some(commands), events, live, level, plots, threads }

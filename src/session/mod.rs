@@ -26,8 +26,8 @@ pub use handle::{LiveHandle, Waker};
 pub use live::{HopPlot, HopTiming, LevelSnapshot, LiveSnapshot, PlotItem};
 pub use message::{Command, DeviceEntry, Event, Ready, Source};
 pub use pipeline::Session;
-pub use worker::OpenModel;
 pub use probe::{EndReason, Probe, Stage, Window};
 pub use settings::{
     EndpointSettings, FeatureNorm, Normalization, Punctuation, SessionSettings, Setting, TopK, WindowSettings,
 };
+pub use worker::OpenModel;

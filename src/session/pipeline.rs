@@ -44,7 +44,10 @@ pub struct Session {
 
 impl std::fmt::Debug for Session {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Session").field("engine", self.engine.info()).field("state", &self.state).finish_non_exhaustive()
+        f.debug_struct("Session")
+            .field("engine", self.engine.info())
+            .field("state", &self.state)
+            .finish_non_exhaustive()
     }
 }
 

@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-pub use crate::{decode::Punctuation, features::{FeatureNorm, Normalization}};
+pub use crate::{
+    decode::Punctuation,
+    features::{FeatureNorm, Normalization},
+};
 
 use crate::units::{enc_frames_from_secs, secs_from_enc_frames};
 

@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use crate::{
-    decode::{TdtDecoder, TdtRules, Word, WordToken, words_from_tokens, Vocabulary},
+    decode::{TdtDecoder, TdtRules, Vocabulary, Word, WordToken, words_from_tokens},
     features::RunningStats,
-    session::{SessionSettings, Window, WindowSettings, window::{Planner, Policy}},
+    session::{
+        SessionSettings, Window, WindowSettings,
+        window::{Planner, Policy},
+    },
     units::{EncIdx, MelIdx, SampleIdx},
 };
 
@@ -35,7 +38,11 @@ impl Utterance {
     pub(super) fn new(rules: &Arc<TdtRules>, policy: Policy, longest: u64, start: EncIdx) -> Self {
         Self {
             planner: Planner::new(policy, longest, start),
-            progress: Progress { decoder: TdtDecoder::new(Arc::clone(rules), start), open: Vec::new(), has_words: false },
+            progress: Progress {
+                decoder: TdtDecoder::new(Arc::clone(rules), start),
+                open: Vec::new(),
+                has_words: false,
+            },
             stats: RunningStats::default(),
             stats_end: start.mel(),
         }
@@ -82,9 +89,10 @@ impl Progress {
     /// committed is never changed, only continued.
     pub(super) fn take_words(&mut self, tail: &[WordToken], vocabulary: &Vocabulary, window: &Window) -> Vec<Word> {
         let heard = |token: &&WordToken| !vocabulary.is_silent(token.token);
-        let continues = tail.iter().find(heard).is_some_and(|next| {
-            !vocabulary.opens_word(next.token) && !vocabulary.is_punctuation(next.token)
-        });
+        let continues = tail
+            .iter()
+            .find(heard)
+            .is_some_and(|next| !vocabulary.opens_word(next.token) && !vocabulary.is_punctuation(next.token));
         let finished = if continues {
             self.open.iter().rposition(|token| vocabulary.opens_word(token.token)).unwrap_or(0)
         } else {
@@ -92,7 +100,7 @@ impl Progress {
         };
         let rest = self.open.split_off(finished);
         let tokens = std::mem::replace(&mut self.open, rest);
-        let words = words_from_tokens(&tokens, vocabulary, self.has_words, window.end);
+        let words = words_from_tokens(&tokens, vocabulary, self.has_words, clip(window));
         self.has_words |= !words.is_empty();
         words
     }
@@ -100,6 +108,11 @@ impl Progress {
     /// The grey tail: the open word, if any, and what the right context says.
     pub(super) fn tail_words(&self, tail: &[WordToken], vocabulary: &Vocabulary, window: &Window) -> Vec<Word> {
         let tokens: Vec<WordToken> = self.open.iter().chain(tail).cloned().collect();
-        words_from_tokens(&tokens, vocabulary, self.has_words, window.end)
+        words_from_tokens(&tokens, vocabulary, self.has_words, clip(window))
     }
+}
+
+/// Words end with their utterance; within it a duration may reach beyond the window.
+fn clip(window: &Window) -> EncIdx {
+    if window.last { window.end } else { EncIdx(u64::MAX) }
 }

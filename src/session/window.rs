@@ -148,7 +148,17 @@ mod tests {
     fn contexts_lie_around_what_is_committed() {
         let mut planner = Planner::new(stream(1.6, 0.48, 0.8), 375, EncIdx(100));
         let found = windows(&mut planner, EncIdx(200).sample().0);
-        assert_eq!(found[0], Window { hop: 0, start: EncIdx(100), commit_from: EncIdx(100), commit_to: EncIdx(100), end: EncIdx(106), last: false });
+        assert_eq!(
+            found[0],
+            Window {
+                hop: 0,
+                start: EncIdx(100),
+                commit_from: EncIdx(100),
+                commit_to: EncIdx(100),
+                end: EncIdx(106),
+                last: false
+            }
+        );
         for pair in found.windows(2) {
             assert_eq!(pair[0].commit_to, pair[1].commit_from);
         }

@@ -6,7 +6,6 @@ use std::{
 };
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
-use log::{error, warn};
 
 use crate::{
     audio::AudioBlock,
@@ -168,7 +167,6 @@ impl Worker {
             Err(Failure::Error(error)) => {
                 self.failures += 1;
                 if self.failures < RETRIES {
-                    warn!("{error}; trying again");
                     self.probe.outbox.send(Event::Notice(format!("{error}; trying again")));
                     return Next::Wait(RETRY);
                 }
@@ -184,7 +182,6 @@ impl Worker {
 
     /// Gives the session up. Audio keeps queueing in the ring until [`Work::Restart`].
     fn fail(&mut self, reason: String) {
-        error!("{reason}");
         self.session = None;
         self.failures = 0;
         self.probe.outbox.send(Event::EngineFailed { reason });

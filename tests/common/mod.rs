@@ -1,5 +1,12 @@
 //! What several tests need: the embedded model, its clips, and a probe that keeps what it hears.
-#![allow(dead_code, reason = "each test binary uses a part")]
+#![allow(
+    dead_code,
+    unused_imports,
+    clippy::unwrap_used,
+    reason = "each test binary uses a part; a test stops where it fails"
+)]
+
+pub(crate) mod scripted;
 
 use std::path::{Path, PathBuf};
 
@@ -12,36 +19,36 @@ use dictoscope::{
 };
 
 /// Threads for the engine: as many as CI has.
-pub const THREADS: Option<usize> = Some(2);
+pub(crate) const THREADS: Option<usize> = Some(2);
 
-pub fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-pub fn clip(name: &str) -> PathBuf {
+pub(crate) fn clip(name: &str) -> PathBuf {
     root().join("assets/clips").join(name)
 }
 
-pub fn embedded() -> Model {
+pub(crate) fn embedded() -> Model {
     Model::embedded().expect("the embedded model is whole")
 }
 
-pub fn blocks(path: &Path) -> Vec<AudioBlock> {
+pub(crate) fn blocks(path: &Path) -> Vec<AudioBlock> {
     let mut file = AudioFile::open(path).unwrap();
     std::iter::from_fn(|| file.next_block().unwrap()).collect()
 }
 
-pub fn samples(path: &Path) -> Vec<f32> {
+pub(crate) fn samples(path: &Path) -> Vec<f32> {
     blocks(path).iter().flat_map(|block| block.samples().to_vec()).collect()
 }
 
-pub fn stream(settings: SessionSettings) -> Session {
+pub(crate) fn stream(settings: SessionSettings) -> Session {
     let model = embedded();
     let engine = model.open_rten(THREADS).unwrap();
     Session::new(&model, engine, settings).unwrap()
 }
 
-pub fn whole_file(settings: SessionSettings) -> Session {
+pub(crate) fn whole_file(settings: SessionSettings) -> Session {
     let model = embedded();
     let engine = model.open_rten(THREADS).unwrap();
     Session::whole_file(&model, engine, settings).unwrap()
@@ -49,32 +56,32 @@ pub fn whole_file(settings: SessionSettings) -> Session {
 
 /// Keeps everything a session says.
 #[derive(Debug, Default)]
-pub struct Heard {
-    pub windows: Vec<Window>,
-    pub decisions: Vec<Decision>,
-    pub words: Vec<Word>,
+pub(crate) struct Heard {
+    pub(crate) windows: Vec<Window>,
+    pub(crate) decisions: Vec<Decision>,
+    pub(crate) words: Vec<Word>,
     /// The tail after each hop.
-    pub tails: Vec<Vec<Word>>,
-    pub starts: Vec<EncIdx>,
-    pub ends: Vec<(EncIdx, EndReason)>,
-    pub settings: Vec<(EncIdx, Setting)>,
-    pub gaps: Vec<(SampleIdx, u64)>,
-    pub features: Vec<Vec<f32>>,
+    pub(crate) tails: Vec<Vec<Word>>,
+    pub(crate) starts: Vec<EncIdx>,
+    pub(crate) ends: Vec<(EncIdx, EndReason)>,
+    pub(crate) settings: Vec<(EncIdx, Setting)>,
+    pub(crate) gaps: Vec<(SampleIdx, u64)>,
+    pub(crate) features: Vec<Vec<f32>>,
 }
 
 impl Heard {
     /// Committed words with glued parts joined.
-    pub fn merged(&self) -> Vec<Word> {
+    pub(crate) fn merged(&self) -> Vec<Word> {
         merge_glued(self.words.clone())
     }
 
     /// Committed text.
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         dictoscope::decode::text_of(&self.words)
     }
 
     /// (token, frame, duration) of every committed decision.
-    pub fn path(&self) -> Vec<(u32, u64, u32)> {
+    pub(crate) fn path(&self) -> Vec<(u32, u64, u32)> {
         self.decisions.iter().map(|d| (d.token.0, d.frame.0, d.duration)).collect()
     }
 }
@@ -96,7 +103,7 @@ impl Probe for Heard {
     }
 }
 
-pub fn run(session: &mut Session, blocks: impl IntoIterator<Item = AudioBlock>) -> Heard {
+pub(crate) fn run(session: &mut Session, blocks: impl IntoIterator<Item = AudioBlock>) -> Heard {
     let mut heard = Heard::default();
     for block in blocks {
         session.push(&block, &mut heard).unwrap();
