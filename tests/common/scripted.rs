@@ -50,8 +50,12 @@ pub(crate) fn settings(right_secs: f64) -> SessionSettings {
 
 /// Faint noise, so that features are finite and the gate would hear nothing.
 pub(crate) fn audio(secs: f64) -> Vec<AudioBlock> {
-    let samples: Vec<f32> =
-        (0..(secs * 16000.0) as u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 16) as f32 * 1e-8).collect();
+    let mut state: u32 = 1;
+    let mut noise = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        ((state >> 8) as f32 / 8_388_608.0 - 1.0) * 1e-3
+    };
+    let samples: Vec<f32> = (0..(secs * 16000.0) as u32).map(|_| noise()).collect();
     blocks_from(SampleIdx(0), &samples).collect()
 }
 
