@@ -1,9 +1,10 @@
 //! Whole-file decoding of the clips against PyTorch's greedy decoding of the same weights (`assets/model/reference`).
+#![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
 mod common;
 
 use common::{Heard, clip, root, run, whole_file};
-use dictoscope::{decode::Decision, session::SessionSettings};
+use dictoscope::{decode::Decision, session::SessionSettings, units::SampleIdx};
 use serde_json::Value;
 
 /// Of top-2 logits, duration logits and log-sum-exp. Almost all lie within 1e-3; the largest is 1.24e-3 (`train`, step 40).
@@ -63,7 +64,7 @@ fn every_decision_on_every_clip_is_that_of_the_reference() {
         let mut lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
         let header = lines.next().unwrap();
         let name = header["clip"].as_str().unwrap();
-        let start = session.next_start();
+        let start = session.next_start(SampleIdx(0));
         let blocks = common::blocks(&clip(name)).into_iter().map(|mut block| {
             block.start.0 += start.0;
             block

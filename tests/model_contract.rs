@@ -3,7 +3,10 @@
 
 use std::{fs, path::Path};
 
-use dictoscope::models::Model;
+use dictoscope::{
+    models::Model,
+    session::{Session, SessionSettings},
+};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -67,9 +70,12 @@ fn a_tensor_with_another_name_shape_or_type_is_refused_by_name() {
     assert_says(&refusal(shaped.path()), &["encoder.onnx", "\"audio_signal\"", "128", "80"]);
 }
 
+/// What is wrong, how to make it so, and what the refusal must say.
+type Case = (&'static str, fn(&mut Value), &'static [&'static str]);
+
 #[test]
 fn a_contract_that_contradicts_itself_or_the_grid_is_refused() {
-    let cases: [(&str, fn(&mut Value), &[&str]); 7] = [
+    let cases: [Case; 7] = [
         ("rate", |c| c["sample_rate"] = json!(8000), &["sample_rate", "16000", "8000"]),
         ("subsampling", |c| c["encoder"]["subsampling"] = json!(4), &["encoder.subsampling", "8", "4"]),
         ("blank", |c| c["vocabulary"]["blank"] = json!(0), &["vocabulary.blank", "512", "found 0"]),
@@ -89,7 +95,11 @@ fn a_contract_that_contradicts_itself_or_the_grid_is_refused() {
 fn a_short_vocabulary_is_refused_by_its_length() {
     let folder = model(|_| ());
     let path = folder.path().join("vocab.txt");
-    let text: String = fs::read_to_string(&path).unwrap().lines().take(100).map(|line| format!("{line}\n")).collect();
+    let whole = fs::read_to_string(&path).unwrap();
+    let text = whole.lines().take(100).collect::<Vec<_>>().join(
+        "
+",
+    );
     fs::write(&path, &text).unwrap();
     let contract = folder.path().join("contract.json");
     let mut value: Value = serde_json::from_str(&fs::read_to_string(&contract).unwrap()).unwrap();
@@ -99,7 +109,7 @@ fn a_short_vocabulary_is_refused_by_its_length() {
     fs::write(&contract, value.to_string()).unwrap();
     let model = Model::from_dir(folder.path()).unwrap();
     let engine = model.open_rten(Some(1)).unwrap();
-    let refused = dictoscope::session::Session::new(&model, engine, Default::default()).unwrap_err();
+    let refused = Session::new(&model, engine, SessionSettings::default()).unwrap_err();
     assert_says(&refused.to_string(), &["vocab.txt", "512", "100"]);
 }
 

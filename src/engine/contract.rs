@@ -154,6 +154,9 @@ impl std::fmt::Debug for Dim {
     }
 }
 
+/// Graph, its tensors, the role one of them must have, and its sizes (`None`: any).
+type Expected<'a> = (&'a str, &'a [TensorSpec], &'a str, Vec<Option<usize>>);
+
 impl Contract {
     /// Reads and checks a contract; `file` names it in errors.
     pub fn parse(file: &str, json: &str) -> Result<Self, ContractError> {
@@ -219,7 +222,7 @@ impl Contract {
     fn check_graphs(&self, file: &str) -> Result<(), ContractError> {
         let (dim, hidden, layers) = (self.encoder.dim, self.predictor.hidden, self.predictor.layers);
         let graphs = &self.graphs;
-        let tensors: [(&str, &[TensorSpec], &str, Vec<Option<usize>>); 12] = [
+        let tensors: [Expected<'_>; 12] = [
             ("encoder", &graphs.encoder.inputs, "features", vec![None, Some(self.front_end.mel_bins), None]),
             ("encoder", &graphs.encoder.inputs, "length", vec![None]),
             ("encoder", &graphs.encoder.outputs, "frames", vec![None, Some(dim), None]),

@@ -67,7 +67,7 @@ impl LiveHandle {
             match thread {
                 Ok(thread) => threads.push(thread),
                 Err(error) => {
-                    refusals.send(Event::EngineFailed { reason: format!("no thread could be started: {error}") })
+                    refusals.send(Event::EngineFailed { reason: format!("no thread could be started: {error}") });
                 }
             }
         }

@@ -58,13 +58,18 @@ impl Hopper {
         let mut progress = utterance.progress.clone();
         let limit = if window.last { EncIdx(u64::MAX) } else { window.commit_to };
         let committed = self.decode(&mut progress.decoder, limit, engine)?;
-        let ahead = match window.last {
-            true => Vec::new(),
-            false => self.decode(&mut progress.decoder.clone(), EncIdx(u64::MAX), engine)?,
+        let ahead = if window.last {
+            Vec::new()
+        } else {
+            self.decode(&mut progress.decoder.clone(), EncIdx(u64::MAX), engine)?
         };
         // Told only now: a hop that fails half way is tried again, and nobody must hear its decisions twice.
-        committed.iter().for_each(|decision| probe.on(Stage::Decision(decision)));
-        ahead.iter().for_each(|decision| probe.on(Stage::TailDecision(decision)));
+        for decision in &committed {
+            probe.on(Stage::Decision(decision));
+        }
+        for decision in &ahead {
+            probe.on(Stage::TailDecision(decision));
+        }
 
         let tokens = |decisions: &[Decision]| -> Vec<WordToken> {
             let emitted = decisions.iter().filter(|decision| !decision.is_blank);

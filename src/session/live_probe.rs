@@ -5,7 +5,7 @@ use std::time::Instant;
 use crate::{
     audio::AudioBlock,
     session::{Event, HopPlot, HopTiming, LiveSnapshot, PlotItem, Probe, Stage, Window, outbox::Outbox},
-    units::{MelIdx, SampleIdx},
+    units::{MelIdx, SAMPLES_PER_ENC, SampleIdx},
 };
 
 /// Listens to the session on the inference thread.
@@ -54,6 +54,11 @@ impl LiveProbe {
         self.snapshot.latency_millis = behind.secs() as f32 * 1000.0;
         self.live.write(self.snapshot.clone());
         self.outbox.wake();
+    }
+
+    /// The grid line at or after the newest sample taken in.
+    pub(super) fn taken(&self) -> SampleIdx {
+        SampleIdx(self.taken.0.next_multiple_of(SAMPLES_PER_ENC as u64))
     }
 
     /// Draws the waveform of a block that is about to be pushed.

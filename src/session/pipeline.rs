@@ -23,7 +23,7 @@ use crate::{
 enum State {
     /// No utterance; none may begin before this frame.
     Listening(EncIdx),
-    Speaking(Utterance),
+    Speaking(Box<Utterance>),
 }
 
 /// The conductor of one dictation.
@@ -166,9 +166,11 @@ impl Session {
         Ok(())
     }
 
-    /// Prepares for a new source after [`Session::finish`]: the position its first block must have, on the 80 ms grid.
-    pub fn next_start(&mut self) -> SampleIdx {
-        let grid = SampleIdx(self.timeline.end().0.next_multiple_of(SAMPLES_PER_ENC as u64));
+    /// Prepares for a new source after [`Session::finish`]: the position its first block must have, on the 80 ms grid
+    /// and not before `earliest`.
+    pub fn next_start(&mut self, earliest: SampleIdx) -> SampleIdx {
+        let end = self.timeline.end().max(earliest);
+        let grid = SampleIdx(end.0.next_multiple_of(SAMPLES_PER_ENC as u64));
         self.timeline.jump_to(grid);
         self.gate.reset(grid);
         self.state = State::Listening(grid.enc());
@@ -205,7 +207,7 @@ impl Session {
         let policy = if self.whole_file { Policy::Whole } else { Policy::Stream(self.settings.window) };
         let mut utterance = Utterance::new(&self.rules, policy, self.longest_window(), start);
         utterance.configure(&self.settings);
-        self.state = State::Speaking(utterance);
+        self.state = State::Speaking(Box::new(utterance));
         probe.on(Stage::UtteranceStart(start));
     }
 

@@ -111,7 +111,9 @@ impl Worker {
     fn take(&mut self, work: Work) {
         match work {
             Work::Attach(blocks) => {
-                let offset = self.session.as_mut().map_or(SampleIdx(0), Session::next_start);
+                // Positions go on from what was taken in before, also by a session that a panic ended.
+                let taken = self.probe.taken();
+                let offset = self.session.as_mut().map_or(taken, |session| session.next_start(taken));
                 self.probe.snapshot.lost_samples = 0;
                 self.source = Some(Attached { blocks, offset });
             }
@@ -121,15 +123,10 @@ impl Worker {
                     self.probe.outbox.send(Event::SettingRefused { setting, reason: error.to_string() });
                 }
             }
+            // What the source still holds is decoded by the new session, at the positions it had.
             Work::Restart => {
                 self.session = None;
                 self.load();
-                // What the source still holds is decoded from here on.
-                if let (Some(session), Some(source)) = (&mut self.session, &mut self.source) {
-                    if let Ok(block) = source.blocks.peek() {
-                        source.offset = SampleIdx(session.next_start().0.wrapping_sub(block.start.0));
-                    }
-                }
             }
         }
     }
@@ -140,7 +137,7 @@ impl Worker {
         let hops = self.probe.hops;
         let done = match source.blocks.pop() {
             Ok(block) => {
-                let start = SampleIdx(source.offset.0.wrapping_add(block.start.0));
+                let start = SampleIdx(source.offset.0 + block.start.0);
                 let block = AudioBlock::new(start, block.samples());
                 self.probe.plot_level(&block);
                 guarded(|| session.push(&block, &mut self.probe)).map(|()| Next::Continue)
