@@ -193,7 +193,7 @@ fn bench_prints_cost_and_latency() {
     let report = &ran.json()[0];
     assert!((report["audio_secs"].as_f64().unwrap() - 12.0).abs() < 0.02, "{report}");
     assert!(report["hop_millis"]["total"]["count"].as_u64().unwrap() > 8, "{report}");
-    assert!(report["latency_secs"]["audio_to_commit"]["count"].as_u64().unwrap() >= 9, "{report}");
+    assert!(report["latency_secs"]["word_to_commit"]["count"].as_u64().unwrap() >= 9, "{report}");
     for stage in ["features", "encode", "decode"] {
         assert!(report["hop_millis"][stage]["p95"].as_f64().unwrap() > 0.0, "{stage}: {report}");
     }

@@ -1,18 +1,25 @@
-//! From a word's end to its text: first in a grey tail, then committed.
+//! From a sound's end, and from a word's, to the text: first in a grey tail, then committed.
 
-use crate::{decode::Word, engine::TokenId, units::EncIdx};
+use crate::{decode::Word, engine::TokenId, session::Window, units::EncIdx};
 
 /// A word of a tail is the committed one if its tokens are the same and it begins this near, in encoder frames: later
 /// windows move a word by a frame or two.
 const SAME_PLACE_FRAMES: u64 = 2;
 
-/// Latencies in seconds, one entry a committed word. Negative where a word was out before its last frame was over.
+/// Latencies in seconds.
 #[derive(Debug, Default)]
 pub(super) struct Latencies {
-    /// To the first tail, or commit, that held the word as it stayed.
-    pub(super) tail: Vec<f64>,
-    /// To its commit.
-    pub(super) commit: Vec<f64>,
+    /// From the end of each encoder frame to the first tail that was made with it: what the program itself adds.
+    pub(super) frame_tail: Vec<f64>,
+    /// From the end of each encoder frame to the commit of what was decided on it.
+    pub(super) frame_commit: Vec<f64>,
+    /// One past the last frame encoded so far.
+    encoded: EncIdx,
+    /// From each committed word's end to the first tail, or commit, that held it as it stayed: with what the model needs
+    /// to hear before it is sure. Negative where a word was out before its last frame was over.
+    pub(super) word_tail: Vec<f64>,
+    /// From each word's end to its commit.
+    pub(super) word_commit: Vec<f64>,
     seen: Vec<Seen>,
 }
 
@@ -32,13 +39,21 @@ impl Seen {
 }
 
 impl Latencies {
+    /// One hop's frames, out at `done_secs` after the begin of the audio.
+    pub(super) fn frames(&mut self, window: &Window, done_secs: f64) {
+        let since_end = |frame: u64| done_secs - EncIdx(frame + 1).secs();
+        self.frame_tail.extend((self.encoded.max(window.start).0..window.end.0).map(since_end));
+        self.frame_commit.extend((window.commit_from.0..window.commit_to.0).map(since_end));
+        self.encoded = window.end;
+    }
+
     /// One hop's words, out at `done_secs` after the begin of the audio.
     pub(super) fn hop(&mut self, committed: &[Word], tail: &[Word], done_secs: f64) {
         for word in committed {
             let first =
                 self.seen.iter().filter(|seen| seen.is(word)).map(|seen| seen.at_secs).fold(done_secs, f64::min);
-            self.tail.push(first - word.end.secs());
-            self.commit.push(done_secs - word.end.secs());
+            self.word_tail.push(first - word.end.secs());
+            self.word_commit.push(done_secs - word.end.secs());
         }
         if let Some(last) = committed.last() {
             self.seen.retain(|seen| seen.start >= last.start);
@@ -97,8 +112,8 @@ mod tests {
         latencies.hop(&[], &[word(8, 23, 25)], 2.5);
         latencies.hop(&[], &[word(8, 22, 25)], 3.0);
         latencies.hop(&[word(8, 22, 25)], &[], 3.5);
-        close(&latencies.tail, &[0.5]);
-        close(&latencies.commit, &[1.5]);
+        close(&latencies.word_tail, &[0.5]);
+        close(&latencies.word_commit, &[1.5]);
     }
 
     #[test]
@@ -106,8 +121,24 @@ mod tests {
         let mut latencies = Latencies::default();
         latencies.hop(&[word(8, 0, 25)], &[word(8, 30, 50)], 2.75);
         latencies.hop(&[word(8, 30, 50)], &[], 4.5);
-        close(&latencies.tail, &[0.75, -1.25]);
-        close(&latencies.commit, &[0.75, 0.5]);
+        close(&latencies.word_tail, &[0.75, -1.25]);
+        close(&latencies.word_commit, &[0.75, 0.5]);
+    }
+
+    #[test]
+    fn every_frame_counts_once_towards_tail_and_commit() {
+        let mut latencies = Latencies::default();
+        let window = |start, from, to, end| Window {
+            start: EncIdx(start),
+            commit_from: EncIdx(from),
+            commit_to: EncIdx(to),
+            end: EncIdx(end),
+            ..Window::default()
+        };
+        latencies.frames(&window(0, 0, 0, 2), 0.25);
+        latencies.frames(&window(0, 0, 2, 3), 0.5);
+        close(&latencies.frame_tail, &[0.17, 0.09, 0.26]);
+        close(&latencies.frame_commit, &[0.42, 0.34]);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::latency::Latencies;
 use crate::{
     decode::Word,
-    session::{Probe, Stage},
+    session::{Probe, Stage, Window},
     units::SampleIdx,
 };
 
@@ -42,6 +42,7 @@ pub(super) struct HopMeter {
     arrived_secs: f64,
     /// Seconds at which the hop before was done.
     done_secs: f64,
+    window: Window,
     committed: Vec<Word>,
     tail: Vec<Word>,
 }
@@ -57,6 +58,7 @@ impl Default for HopMeter {
             work_began: now,
             arrived_secs: 0.0,
             done_secs: 0.0,
+            window: Window::default(),
             committed: Vec::new(),
             tail: Vec::new(),
         }
@@ -87,6 +89,7 @@ impl HopMeter {
         let work_secs = self.lap.duration_since(self.work_began).as_secs_f64();
         self.work_began = self.lap;
         self.done_secs = self.arrived_secs.max(self.done_secs) + work_secs;
+        self.latencies.frames(&self.window, self.done_secs);
         self.latencies.hop(&self.committed, &self.tail, self.done_secs);
         self.committed.clear();
         self.tail.clear();
@@ -100,6 +103,7 @@ impl HopMeter {
 impl Probe for HopMeter {
     fn on(&mut self, stage: Stage<'_>) {
         match stage {
+            Stage::Window(window) => self.window = *window,
             Stage::Features(_) => self.hop.features += self.lap_millis(),
             Stage::Encoder(_) => self.hop.encode += self.lap_millis(),
             Stage::Committed(words) => self.committed.extend_from_slice(words),

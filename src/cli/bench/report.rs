@@ -49,8 +49,12 @@ struct HopMillis {
 
 #[derive(Debug, Serialize)]
 struct LatencySecs {
+    /// From the end of each 80 ms frame.
     audio_to_tail: Spread,
     audio_to_commit: Spread,
+    /// From the end of each word to its text as it stayed.
+    word_to_tail: Spread,
+    word_to_commit: Spread,
 }
 
 /// All figures of one run.
@@ -95,8 +99,10 @@ impl Report {
             },
             rtf: if end.0 == 0 { 0.0 } else { work_secs / end.secs() },
             latency_secs: LatencySecs {
-                audio_to_tail: Spread::of(meter.latencies.tail.iter().copied()),
-                audio_to_commit: Spread::of(meter.latencies.commit.iter().copied()),
+                audio_to_tail: Spread::of(meter.latencies.frame_tail.iter().copied()),
+                audio_to_commit: Spread::of(meter.latencies.frame_commit.iter().copied()),
+                word_to_tail: Spread::of(meter.latencies.word_tail.iter().copied()),
+                word_to_commit: Spread::of(meter.latencies.word_commit.iter().copied()),
             },
             peak_memory_bytes,
         }
@@ -122,8 +128,13 @@ impl Report {
             "mean of the first tenth of hops {:.1}, of the last {:.1}",
             millis.first_tenth_mean, millis.last_tenth_mean
         )?;
-        writeln!(out, "\nlatency in seconds        p50      p95      max   ({} words)", latency.audio_to_commit.count)?;
-        for (name, spread) in [("audio to tail", latency.audio_to_tail), ("audio to commit", latency.audio_to_commit)] {
+        writeln!(out, "\nlatency in seconds        p50      p95      max   ({} words)", latency.word_to_commit.count)?;
+        for (name, spread) in [
+            ("audio to tail", latency.audio_to_tail),
+            ("audio to commit", latency.audio_to_commit),
+            ("word to tail", latency.word_to_tail),
+            ("word to commit", latency.word_to_commit),
+        ] {
             writeln!(out, "{name:<20} {:>8.2} {:>8.2} {:>8.2}", spread.p50, spread.p95, spread.max)?;
         }
         writeln!(out, "\nreal-time factor {:.3}", self.rtf)?;
