@@ -100,4 +100,4 @@ picture() {
 # As it runs, the newest words still grey.
 picture dark 28 - 1279 799
 # Frozen, the record of the decision under the pointer open.
-picture light 13 f 207 560
+picture light 13 f 420 560

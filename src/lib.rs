@@ -10,6 +10,7 @@
 //!      models    where a model's files come from
 //!   -> decode    decisions (token, duration, margins), words
 //!   -> session   windows, commit line, grey tail, utterances, threads
+//!   -> trace     a run written down, line by line
 //!   -> ui, cli   what a person sees
 //! ```
 //!
@@ -23,5 +24,6 @@ pub mod engine;
 pub mod features;
 pub mod models;
 pub mod session;
+pub mod trace;
 pub mod ui;
 pub mod units;

@@ -15,10 +15,11 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("models", &["engine", "features", "units"]),
     ("decode", &["models", "engine", "features", "units"]),
     ("session", &["decode", "models", "engine", "features", "audio", "units"]),
+    ("trace", &["session", "decode", "models", "engine", "features", "audio", "units"]),
     ("config", &["session", "decode", "features", "units"]),
     // Never audio, features or engine: what it draws comes through the session.
     ("ui", &["session", "decode", "units", "config"]),
-    ("cli", &["ui", "config", "session", "decode", "models", "engine", "features", "audio", "units"]),
+    ("cli", &["ui", "trace", "config", "session", "decode", "models", "engine", "features", "audio", "units"]),
 ];
 
 const MAX_LINES: usize = 400;

@@ -49,6 +49,9 @@ pub(super) struct WindowArgs {
     /// Colours of the window.
     #[arg(long, value_name = "THEME", value_parser = theme())]
     pub(super) theme: Option<Theme>,
+    /// Write every decision to this file as JSON Lines while running; an existing one is replaced.
+    #[arg(long, value_name = "FILE", env = "DICTOSCOPE_TRACE")]
+    pub(super) trace: Option<PathBuf>,
     #[command(flatten)]
     pub(super) model: ModelArgs,
 }
@@ -67,6 +70,9 @@ pub(super) struct DictateArgs {
     /// Print JSON Lines: one event a line.
     #[arg(long)]
     pub(super) json: bool,
+    /// Write every decision to this file as JSON Lines while running; an existing one is replaced.
+    #[arg(long, value_name = "FILE", env = "DICTOSCOPE_TRACE")]
+    pub(super) trace: Option<PathBuf>,
     #[command(flatten)]
     pub(super) session: SessionArgs,
     #[command(flatten)]
@@ -85,6 +91,9 @@ pub(super) struct TranscribeArgs {
     /// Print JSON Lines: one object a recording, with times and confidences.
     #[arg(long)]
     pub(super) json: bool,
+    /// Write every decision to this file as JSON Lines while running; an existing one is replaced.
+    #[arg(long, value_name = "FILE", env = "DICTOSCOPE_TRACE")]
+    pub(super) trace: Option<PathBuf>,
     #[command(flatten)]
     pub(super) session: SessionArgs,
     #[command(flatten)]

@@ -13,7 +13,8 @@ use crate::{
     config::{Loaded, Settings, settings_path},
     engine::Engine,
     models::Model,
-    session::{SessionSettings, TopK},
+    session::{OpenGuest, SessionSettings, TopK},
+    trace::TraceProbe,
 };
 
 /// The settings file, or the defaults; its faults are told.
@@ -86,6 +87,14 @@ impl ModelChoice {
             Ok((model, engine))
         }
     }
+}
+
+/// Writes the run down to `path`, made once the model is loaded.
+pub(super) fn trace_guest(path: PathBuf, source: String) -> OpenGuest {
+    Box::new(move |session| {
+        let probe = TraceProbe::create(&path, session, &source);
+        Ok(Box::new(probe.map_err(|error| format!("{}: the trace cannot be written: {error}", path.display()))?))
+    })
 }
 
 fn cannot_open(folder: &Path) -> String {

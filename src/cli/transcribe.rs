@@ -1,31 +1,33 @@
 //! `dictoscope transcribe`: recordings into text, as fast as possible, through the session the microphone uses.
 
-use std::{io, path::Path};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Context;
+use clap::{CommandFactory, error::ErrorKind};
 
 use crate::{
     audio::AudioFile,
     cli::{
-        Console, Outcome,
+        Cli, Console, Outcome,
         args::TranscribeArgs,
         console::{RunningText, message_of},
         json::{self, JsonFile, JsonWindow},
-        options::{ModelChoice, load_settings},
+        options::load_settings,
     },
     decode::{Word, merge_glued, text_of},
-    engine::EngineInfo,
-    models::Model,
-    session::{Probe, Session, SessionSettings, Stage},
+    session::{Probe, Session, Stage},
+    trace::TraceProbe,
     units::SampleIdx,
 };
 
-/// What is the same for all files of one call.
-struct Job<'a> {
-    model: &'a Model,
-    choice: &'a ModelChoice,
-    settings: SessionSettings,
+/// What is the same for all files of one call. The session, and so the engine, serves one file after the other.
+struct Job {
+    session: Session,
     stream: bool,
+    trace: Option<PathBuf>,
 }
 
 /// What came out of one file; with an error, what came out before it.
@@ -37,21 +39,24 @@ struct Transcript {
 }
 
 pub(super) fn run(args: &TranscribeArgs, console: &mut Console<'_>) -> anyhow::Result<Outcome> {
-    let settings = load_settings(console);
-    let choice = args.model.over(&settings);
+    if args.trace.is_some() && args.files.len() > 1 {
+        let usage = "--trace goes with one FILE; expected 1, found several";
+        Cli::command().error(ErrorKind::ArgumentConflict, usage).exit();
+    }
+    let stored = load_settings(console);
+    let choice = args.model.over(&stored);
     let model = choice.model()?;
-    let job = Job {
-        model: &model,
-        choice: &choice,
-        settings: args.session.over(settings.session),
-        stream: args.stream || args.session.names_window(),
-    };
-    let info = choice.engine(&model)?.info().clone();
+    let engine = choice.engine(&model)?;
+    let settings = args.session.over(stored.session);
+    let stream = args.stream || args.session.names_window();
+    let session =
+        if stream { Session::new(&model, engine, settings) } else { Session::whole_file(&model, engine, settings) }?;
+    drop(model);
+    let mut job = Job { session, stream, trace: args.trace.clone() };
     let several = args.files.len() > 1;
     let mut outcome = Outcome::Done;
     for path in &args.files {
-        let transcript =
-            if args.json { job.as_json(path, &info, console)? } else { job.as_text(path, several, console)? };
+        let transcript = if args.json { job.as_json(path, console)? } else { job.as_text(path, several, console)? };
         let name = path.display();
         for notice in &transcript.notices {
             (console.tell)(&format!("{name}: {notice}"));
@@ -66,9 +71,9 @@ pub(super) fn run(args: &TranscribeArgs, console: &mut Console<'_>) -> anyhow::R
     Ok(outcome)
 }
 
-impl Job<'_> {
+impl Job {
     /// Words go out as they are committed, on one line a file.
-    fn as_text(&self, path: &Path, named: bool, console: &mut Console<'_>) -> io::Result<Transcript> {
+    fn as_text(&mut self, path: &Path, named: bool, console: &mut Console<'_>) -> io::Result<Transcript> {
         let mut text = RunningText::default();
         let head = if named { format!("{}: ", path.display()) } else { String::new() };
         let mut begun = false;
@@ -89,15 +94,16 @@ impl Job<'_> {
         Ok(transcript)
     }
 
-    fn as_json(&self, path: &Path, engine: &EngineInfo, console: &mut Console<'_>) -> io::Result<Transcript> {
+    fn as_json(&mut self, path: &Path, console: &mut Console<'_>) -> io::Result<Transcript> {
         let transcript = self.transcribe(path, &mut |_| Ok(()))?;
-        let window = if self.stream { JsonWindow::stream(&self.settings.window) } else { JsonWindow::whole() };
+        let session = &self.session;
+        let window = if self.stream { JsonWindow::stream(&session.settings().window) } else { JsonWindow::whole() };
         console.json(&JsonFile {
             file: &path.to_string_lossy(),
             duration_secs: transcript.duration_secs,
             text: text_of(&transcript.words),
-            model: &self.model.contract().name,
-            engine,
+            model: &session.contract().name,
+            engine: session.engine_info(),
             window,
             words: json::words(&transcript.words),
             notices: &transcript.notices,
@@ -107,7 +113,7 @@ impl Job<'_> {
     }
 
     /// Only writing fails here; what is wrong with the file stands in the transcript.
-    fn transcribe(&self, path: &Path, sink: &mut dyn FnMut(&[Word]) -> io::Result<()>) -> io::Result<Transcript> {
+    fn transcribe(&mut self, path: &Path, sink: &mut dyn FnMut(&[Word]) -> io::Result<()>) -> io::Result<Transcript> {
         let mut words = Committed::default();
         let mut transcript = Transcript { duration_secs: 0.0, words: Vec::new(), notices: Vec::new(), error: None };
         let mut end = SampleIdx(0);
@@ -123,7 +129,7 @@ impl Job<'_> {
     }
 
     fn read(
-        &self,
+        &mut self,
         path: &Path,
         words: &mut Committed,
         notices: &mut Vec<String>,
@@ -132,26 +138,27 @@ impl Job<'_> {
     ) -> anyhow::Result<()> {
         let name = || path.display().to_string();
         let mut audio = AudioFile::open(path)?;
-        let engine = self.choice.engine(self.model)?;
-        let mut session = if self.stream {
-            Session::new(self.model, engine, self.settings)
-        } else {
-            Session::whole_file(self.model, engine, self.settings)
-        }?;
+        let session = &mut self.session;
+        session.reset();
+        let trace = self.trace.as_deref().map(|to| {
+            TraceProbe::create(to, session, &name())
+                .with_context(|| format!("{}: the trace cannot be written", to.display()))
+        });
+        let probe = &mut (&mut *words, trace.transpose()?);
         let broken = loop {
             match audio.next_block() {
                 Ok(Some(block)) => {
-                    session.push(&block, words).with_context(name)?;
+                    session.push(&block, probe).with_context(name)?;
                     *end = block.end();
-                    words.hand_to(sink)?;
+                    probe.0.hand_to(sink)?;
                 }
                 Ok(None) => break None,
                 Err(error) => break Some(error),
             }
         };
         // What was heard before a broken place is worth its text.
-        session.finish(words).with_context(name)?;
-        words.hand_to(sink)?;
+        session.finish(probe).with_context(name)?;
+        probe.0.hand_to(sink)?;
         notices.extend(audio.notices());
         broken.map_or(Ok(()), |error| Err(error.into()))
     }

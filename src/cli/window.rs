@@ -5,7 +5,7 @@ use std::fs;
 use anyhow::Context;
 
 use crate::{
-    cli::{Outcome, args::WindowArgs},
+    cli::{Outcome, args::WindowArgs, options::trace_guest},
     config::{Loaded, Settings, settings_path},
     session::{LiveHandle, Source},
     ui::{self, UiOptions},
@@ -24,8 +24,9 @@ pub(super) fn run(args: &WindowArgs) -> anyhow::Result<Outcome> {
     let settings = with_flags(&stored, args);
     let flagged = settings.clone();
     let (opener, session) = (args.model.over(&settings).opener(), settings.session);
+    let guest = args.trace.clone().map(|path| trace_guest(path, "window".to_owned()));
     ui::run(UiOptions {
-        connect: Box::new(move |waker| Ok(LiveHandle::spawn(Box::new(opener), session, waker))),
+        connect: Box::new(move |waker| Ok(LiveHandle::spawn_with_guest(Box::new(opener), guest, session, waker))),
         settings,
         source: args.file.clone().map(|path| Source::File { path, real_time: true }),
         notices,

@@ -51,16 +51,15 @@ impl std::fmt::Debug for RtenEngine {
 
 impl RtenEngine {
     /// Loads encoder, predictor and joint, and holds their tensors against the contract.
-    /// `threads`: `None` for the number of physical cores.
+    /// `threads`: `None` for as many as the machine runs at once, at most 4.
     pub fn open(contract: &Contract, graphs: [GraphBytes; 3], threads: Option<usize>) -> Result<Self, EngineError> {
-        let (pool, count) = match threads {
-            None => (None, rten::thread_pool().run(rayon_width)),
-            Some(count @ 1..=MAX_THREADS) => (Some(Arc::new(ThreadPool::with_num_threads(count))), count),
-            Some(found) => return Err(EngineError::Threads { limit: MAX_THREADS, found }),
-        };
+        let count = threads.unwrap_or_else(default_threads);
+        if !(1..=MAX_THREADS).contains(&count) {
+            return Err(EngineError::Threads { limit: MAX_THREADS, found: count });
+        }
         let [encoder, predictor, joint] = graphs;
         let mut options = RunOptions::default();
-        options.thread_pool = pool;
+        options.thread_pool = Some(Arc::new(ThreadPool::with_num_threads(count)));
         let specs = &contract.graphs;
         Ok(Self {
             info: EngineInfo {
@@ -86,9 +85,9 @@ impl RtenEngine {
     }
 }
 
-/// Threads of the pool that the call runs on; rten's own pool does not tell its size.
-fn rayon_width() -> usize {
-    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+/// As many as the machine runs at once, but no more than 4: a hop is short work, and the desktop goes on beside it.
+fn default_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(4)
 }
 
 impl Graph {

@@ -128,7 +128,7 @@ impl Model {
         &self.vocabulary
     }
 
-    /// Opens the compiled-in engine on this model. `threads`: `None` for as many as there are cores.
+    /// Opens the compiled-in engine on this model. `threads`: `None` for as many as the machine runs at once, at most 4.
     pub fn open_rten(&self, threads: Option<usize>) -> Result<Box<dyn Engine>, EngineError> {
         Ok(Box::new(RtenEngine::open(&self.contract, self.graphs.clone(), threads)?))
     }

@@ -3,17 +3,18 @@
 use std::{
     sync::Arc,
     thread::{self, JoinHandle},
+    time::{Duration, Instant},
 };
 
 use crossbeam_channel::{Receiver, Sender};
-use log::error;
+use log::{error, warn};
 
 use crate::session::{
     Command, Event, LevelSnapshot, LiveSnapshot, PlotItem, SessionSettings,
     control::Control,
     live_probe::LiveProbe,
     outbox::Outbox,
-    worker::{OpenModel, Worker},
+    worker::{OpenGuest, OpenModel, Worker},
 };
 
 /// Called from the threads behind the handle whenever there is something new to draw. Must not block.
@@ -28,7 +29,13 @@ const EVENTS: usize = 4096;
 /// Plot items that may wait: 1,000 blocks and hops a 10 s of audio; more than a minute in all.
 const PLOTS: usize = 8192;
 
-/// Owns the threads. Dropping it stops them, after what was spoken is transcribed.
+/// A dropped handle waits this long for what was spoken to be transcribed, and for an audio system that hangs.
+const CLOSE_LIMIT: Duration = Duration::from_millis(1500);
+/// Threads say nothing when they end; they are looked at this often.
+const CLOSE_TICK: Duration = Duration::from_millis(5);
+
+/// Owns the threads. Dropping it stops them, after what was spoken is transcribed; who needs all of it sends
+/// [`Command::Stop`] and waits for [`Event::Stopped`]. After 1.5 s the threads are left to end by themselves.
 pub struct LiveHandle {
     commands: Option<Sender<Command>>,
     events: Receiver<Event>,
@@ -47,6 +54,16 @@ impl std::fmt::Debug for LiveHandle {
 impl LiveHandle {
     /// Starts the threads; the model is loaded on one of them, then [`Event::Ready`] comes, or [`Event::EngineFailed`].
     pub fn spawn(open: OpenModel, settings: SessionSettings, waker: Waker) -> Self {
+        Self::spawn_with_guest(open, None, settings, waker)
+    }
+
+    /// The same with a guest that listens to the session, such as a trace. If it cannot be made, a notice says why.
+    pub fn spawn_with_guest(
+        open: OpenModel,
+        guest: Option<OpenGuest>,
+        settings: SessionSettings,
+        waker: Waker,
+    ) -> Self {
         let (commands, command_receiver) = crossbeam_channel::bounded(COMMANDS);
         let (work, work_receiver) = crossbeam_channel::bounded(WORK);
         let (event_sender, events) = crossbeam_channel::bounded(EVENTS);
@@ -57,7 +74,7 @@ impl LiveHandle {
             Control::new(command_receiver, work, Outbox::new(event_sender.clone(), Arc::clone(&waker)), level_input);
         let mut refusals = Outbox::new(event_sender.clone(), Arc::clone(&waker));
         let probe = LiveProbe::new(Outbox::new(event_sender, waker), plot_sender, live_input);
-        let worker = Worker::new(open, settings, work_receiver, probe);
+        let worker = Worker::new(open, guest, settings, work_receiver, probe);
         let spawned = [
             thread::Builder::new().name("control".to_owned()).spawn(move || control.run()),
             thread::Builder::new().name("inference".to_owned()).spawn(move || worker.run()),
@@ -105,8 +122,14 @@ impl LiveHandle {
 impl Drop for LiveHandle {
     fn drop(&mut self) {
         self.commands = None;
+        let until = Instant::now() + CLOSE_LIMIT;
         for thread in self.threads.drain(..) {
-            if thread.join().is_err() {
+            while !thread.is_finished() && Instant::now() < until {
+                thread::sleep(CLOSE_TICK);
+            }
+            if !thread.is_finished() {
+                warn!("the thread {} still works; left behind", thread.thread().name().unwrap_or_default());
+            } else if thread.join().is_err() {
                 error!("a thread ended in a panic");
             }
         }

@@ -15,8 +15,9 @@ pub(super) struct LiveProbe {
     live: triple_buffer::Input<LiveSnapshot>,
     /// What [`LiveProbe::publish`] makes visible.
     pub(super) snapshot: LiveSnapshot,
-    /// Hops done so far.
+    /// Hops done so far, and at the last publishing.
     pub(super) hops: u64,
+    published_hops: u64,
     /// One past the newest sample taken in, and past the newest one encoded.
     taken: SampleIdx,
     encoded: SampleIdx,
@@ -38,6 +39,7 @@ impl LiveProbe {
             live,
             snapshot: LiveSnapshot::default(),
             hops: 0,
+            published_hops: 0,
             taken: SampleIdx(0),
             encoded: SampleIdx(0),
             hop: HopPlot::default(),
@@ -50,8 +52,12 @@ impl LiveProbe {
     pub(super) fn publish(&mut self, queued: u64) {
         self.snapshot.queued_samples = queued;
         self.snapshot.audio_secs = self.taken.secs();
-        let behind = SampleIdx((self.taken.0 + queued).saturating_sub(self.encoded.0));
-        self.snapshot.latency_millis = behind.secs() as f32 * 1000.0;
+        // In silence there are no hops, and nothing that is late.
+        if self.hops != self.published_hops {
+            let behind = SampleIdx((self.taken.0 + queued).saturating_sub(self.encoded.0));
+            self.snapshot.latency_millis = behind.secs() as f32 * 1000.0;
+            self.published_hops = self.hops;
+        }
         self.live.write(self.snapshot.clone());
         self.outbox.wake();
     }

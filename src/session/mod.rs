@@ -30,4 +30,4 @@ pub use probe::{EndReason, Probe, Stage, Window};
 pub use settings::{
     EndpointSettings, FeatureNorm, Normalization, Punctuation, SessionSettings, Setting, TopK, WindowSettings,
 };
-pub use worker::OpenModel;
+pub use worker::{OpenGuest, OpenModel};

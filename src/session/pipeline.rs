@@ -122,6 +122,11 @@ impl Session {
         (self.contract.encoder.max_mel_frames / MEL_PER_ENC) as u64
     }
 
+    /// Whether it was made by [`Session::whole_file`].
+    pub fn is_whole_file(&self) -> bool {
+        self.whole_file
+    }
+
     /// Whether an utterance is open.
     pub fn is_speaking(&self) -> bool {
         matches!(self.state, State::Speaking(_))
@@ -164,6 +169,13 @@ impl Session {
         self.end_utterance(self.timeline.end(), EndReason::Stopped, probe)?;
         self.gate.reset(self.timeline.end());
         Ok(())
+    }
+
+    /// As new, at position 0 and with the settings as they are; the engine is kept. What was not finished is forgotten.
+    pub fn reset(&mut self) {
+        self.timeline = Timeline::new(self.longest_window() as usize);
+        self.gate.reset(SampleIdx(0));
+        self.state = State::Listening(EncIdx(0));
     }
 
     /// Prepares for a new source after [`Session::finish`]: the position its first block must have, on the 80 ms grid

@@ -1,5 +1,7 @@
 //! The one place to look into a running session. Trace, plots, timing and the command line are guests here.
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     decode::{Decision, Word},
     engine::EncoderOutput,
@@ -9,7 +11,7 @@ use crate::{
 };
 
 /// One window about to be encoded, in encoder frames since the session began.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Window {
     /// Counts windows since the session began.
     pub hop: u64,
@@ -26,7 +28,8 @@ pub struct Window {
 }
 
 /// Why an utterance ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum EndReason {
     /// Silence, by the voice gate.
     Silence,
@@ -79,6 +82,20 @@ impl Probe for () {
 impl<P: Probe + ?Sized> Probe for &mut P {
     fn on(&mut self, stage: Stage<'_>) {
         (**self).on(stage);
+    }
+}
+
+impl<P: Probe + ?Sized> Probe for Box<P> {
+    fn on(&mut self, stage: Stage<'_>) {
+        (**self).on(stage);
+    }
+}
+
+impl<P: Probe> Probe for Option<P> {
+    fn on(&mut self, stage: Stage<'_>) {
+        if let Some(probe) = self {
+            probe.on(stage);
+        }
     }
 }
 

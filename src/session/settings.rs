@@ -23,7 +23,7 @@ pub struct WindowSettings {
 
 impl Default for WindowSettings {
     fn default() -> Self {
-        Self { left_secs: 5.04, hop_secs: 0.5, right_secs: 0.96 }
+        Self { left_secs: 3.52, hop_secs: 0.5, right_secs: 0.96 }
     }
 }
 

@@ -11,12 +11,15 @@ use crate::{
     audio::AudioBlock,
     engine::Engine,
     models::Model,
-    session::{Event, Ready, Session, SessionError, SessionSettings, Setting, live_probe::LiveProbe},
+    session::{Event, Probe, Ready, Session, SessionError, SessionSettings, Setting, live_probe::LiveProbe},
     units::{SAMPLES_PER_MEL, SampleIdx},
 };
 
 /// Loads model and engine; called on the inference thread, again after a failure. The error is shown as it is.
 pub type OpenModel = Box<dyn Fn() -> Result<(Model, Box<dyn Engine>), String> + Send>;
+
+/// Makes a guest that listens to the session beside the window: once, on the inference thread, when the model is loaded.
+pub type OpenGuest = Box<dyn FnOnce(&Session) -> Result<Box<dyn Probe + Send>, String> + Send>;
 
 /// From the control thread to the inference thread.
 pub(super) enum Work {
@@ -39,6 +42,8 @@ pub(super) struct Worker {
     settings: SessionSettings,
     work: Receiver<Work>,
     probe: LiveProbe,
+    open_guest: Option<OpenGuest>,
+    guest: Option<Box<dyn Probe + Send>>,
     session: Option<Session>,
     source: Option<Attached>,
     failures: u32,
@@ -58,8 +63,14 @@ enum Next {
 }
 
 impl Worker {
-    pub(super) fn new(open: OpenModel, settings: SessionSettings, work: Receiver<Work>, probe: LiveProbe) -> Self {
-        Self { open, settings, work, probe, session: None, source: None, failures: 0 }
+    pub(super) fn new(
+        open: OpenModel,
+        open_guest: Option<OpenGuest>,
+        settings: SessionSettings,
+        work: Receiver<Work>,
+        probe: LiveProbe,
+    ) -> Self {
+        Self { open, settings, work, probe, open_guest, guest: None, session: None, source: None, failures: 0 }
     }
 
     /// The thread's body: until the control thread hangs up.
@@ -102,6 +113,11 @@ impl Worker {
                     mel_bins: contract.front_end.mel_bins,
                 }));
                 self.failures = 0;
+                match self.open_guest.take().map(|open| open(&session)) {
+                    None => {}
+                    Some(Ok(guest)) => self.guest = Some(guest),
+                    Some(Err(reason)) => self.probe.outbox.send(Event::Notice(reason)),
+                }
                 self.session = Some(session);
             }
             Err(reason) => self.fail(reason),
@@ -140,11 +156,11 @@ impl Worker {
                 let start = SampleIdx(source.offset.0 + block.start.0);
                 let block = AudioBlock::new(start, block.samples());
                 self.probe.plot_level(&block);
-                guarded(|| session.push(&block, &mut self.probe)).map(|()| Next::Continue)
+                guarded(|| session.push(&block, &mut (&mut self.probe, &mut self.guest))).map(|()| Next::Continue)
             }
             // Abandoned is asked before empty: a block pushed in between is not lost.
             Err(_) if source.blocks.is_abandoned() && source.blocks.is_empty() => {
-                guarded(|| session.finish(&mut self.probe)).map(|()| Next::Idle)
+                guarded(|| session.finish(&mut (&mut self.probe, &mut self.guest))).map(|()| Next::Idle)
             }
             Err(_) => return Next::Wait(TICK),
         };

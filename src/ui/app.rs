@@ -10,7 +10,7 @@ use crate::{
     session::{Command, LiveHandle, Source, Waker},
     ui::{
         notice::Severity,
-        screen::{FRAME_TIME, Screen},
+        screen::{SOFTWARE_FRAME_TIME, Screen},
     },
 };
 
@@ -85,10 +85,29 @@ impl From<eframe::Error> for UiError {
         let reason = error.to_string();
         match error {
             eframe::Error::AppCreation(cause) => Self::Threads { reason: cause.to_string() },
-            eframe::Error::WinitEventLoop(_) | eframe::Error::Winit(_) => Self::NoDisplay { reason },
+            eframe::Error::WinitEventLoop(_) | eframe::Error::Winit(_) => {
+                Self::NoDisplay { reason: without_source_line(&reason).to_owned() }
+            }
             _ => Self::Graphics { reason },
         }
     }
+}
+
+/// Whether OpenGL runs on the processor (Mesa's llvmpipe and softpipe, `SwiftShader`).
+fn paints_in_software(gl: &eframe::glow::Context) -> bool {
+    use eframe::glow::{self, HasContext as _};
+    #[expect(unsafe_code, reason = "glow marks every OpenGL call unsafe; there is no safe way to ask for the renderer")]
+    // SAFETY: eframe made the context current before it created the app, on this thread; the call only reads a string.
+    let renderer = unsafe { gl.get_parameter_string(glow::RENDERER) }.to_lowercase();
+    ["llvmpipe", "softpipe", "swiftshader"].iter().any(|name| renderer.contains(name))
+}
+
+/// What winit says went wrong, without the place in its source where it found out.
+fn without_source_line(reason: &str) -> &str {
+    let said = reason.rsplit_once(".rs:").map_or(reason, |(_, rest)| {
+        rest.trim_start_matches(|c: char| c.is_ascii_digit()).trim_start_matches(':').trim_start()
+    });
+    said.trim_end_matches('.')
 }
 
 /// Opens the window and returns once it is closed.
@@ -122,10 +141,14 @@ impl App {
     fn new(context: &CreationContext<'_>, options: UiOptions) -> io::Result<Self> {
         let UiOptions { connect, settings, source, notices, save } = options;
         let ctx = context.egui_ctx.clone();
-        // Blocks come a hundred times a second; asking for a frame a little later joins them into one.
-        let waker: Waker = Arc::new(move || ctx.request_repaint_after(FRAME_TIME));
-        let handle = connect(waker)?;
         let mut screen = Screen::new(settings.clone());
+        if context.gl.as_deref().is_some_and(paints_in_software) {
+            screen.frame_time = SOFTWARE_FRAME_TIME;
+        }
+        // Blocks come a hundred times a second; asking for a frame a little later joins them into one.
+        let frame_time = screen.frame_time;
+        let waker: Waker = Arc::new(move || ctx.request_repaint_after(frame_time));
+        let handle = connect(waker)?;
         for notice in notices {
             screen.model.say(Severity::Warning, notice);
         }
@@ -216,5 +239,13 @@ mod tests {
         let error = UiError::NoDisplay { reason: "neither WAYLAND_DISPLAY nor DISPLAY is set".into() };
         let text = error.to_string();
         assert!(text.contains("dictoscope dictate") && text.contains("DISPLAY"), "{text}");
+    }
+
+    #[test]
+    fn reasons_name_no_line_of_source() {
+        let said =
+            "winit EventLoopError: os error at /src/linux/mod.rs:765: neither WAYLAND_DISPLAY nor DISPLAY is set..";
+        assert_eq!(without_source_line(said), "neither WAYLAND_DISPLAY nor DISPLAY is set");
+        assert_eq!(without_source_line("Not supported"), "Not supported");
     }
 }

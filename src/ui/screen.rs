@@ -23,7 +23,10 @@ use crate::{
 };
 
 /// Time between frames while dictation runs: 30 a second at most.
-pub(crate) const FRAME_TIME: Duration = Duration::from_millis(33);
+const FRAME_TIME: Duration = Duration::from_millis(33);
+
+/// The same where the processor paints: the engine needs it more.
+pub(crate) const SOFTWARE_FRAME_TIME: Duration = Duration::from_millis(100);
 
 /// Widths of the settings at the side, and the least height of the transcript, in points.
 const SETTINGS_WIDTH: f32 = 268.0;
@@ -59,6 +62,8 @@ pub struct Screen {
     transcript: TranscriptView,
     decisions: DecisionView,
     theme_shown: Option<Theme>,
+    /// Time between frames while dictation runs.
+    pub(crate) frame_time: Duration,
 }
 
 impl Screen {
@@ -72,6 +77,7 @@ impl Screen {
             transcript: TranscriptView::default(),
             decisions: DecisionView::default(),
             theme_shown: None,
+            frame_time: FRAME_TIME,
         }
     }
 
@@ -209,7 +215,7 @@ impl Screen {
 
     fn ask_for_next_frame(&self, ui: &Ui) {
         if self.model.is_live() || self.model.clip_lamp() {
-            ui.ctx().request_repaint_after(FRAME_TIME);
+            ui.ctx().request_repaint_after(self.frame_time);
         } else if let Some(secs) = self.model.notices.next_expiry(self.model.now_secs()) {
             ui.ctx().request_repaint_after(Duration::from_secs_f64(secs.max(0.05)));
         }

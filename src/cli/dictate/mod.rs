@@ -16,7 +16,11 @@ use anyhow::{Context, anyhow};
 use crossbeam_channel::bounded;
 
 use crate::{
-    cli::{Console, Outcome, args::DictateArgs, options::load_settings},
+    cli::{
+        Console, Outcome,
+        args::DictateArgs,
+        options::{load_settings, trace_guest},
+    },
     session::{Command, Event, LiveHandle, Source},
 };
 
@@ -49,8 +53,12 @@ pub(super) fn run(args: &DictateArgs, console: &mut Console<'_>) -> anyhow::Resu
         }
     })
     .context("cannot catch Ctrl+C")?;
-    let mut live = LiveHandle::spawn(
+    let named = args.file.as_ref().map(|path| path.display().to_string());
+    let source_name = named.or_else(|| args.device.clone()).unwrap_or_else(|| "microphone".to_owned());
+    let guest = args.trace.clone().map(|path| trace_guest(path, source_name));
+    let mut live = LiveHandle::spawn_with_guest(
         Box::new(args.model.over(&settings).opener()),
+        guest,
         args.session.over(settings.session),
         Arc::new(move || {
             let _ = wake.try_send(());

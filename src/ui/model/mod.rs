@@ -125,7 +125,7 @@ impl UiModel {
             }
             Event::DeviceLost { reason } => {
                 self.run = Run::Reconnecting;
-                self.say(Severity::Warning, format!("The audio device is gone; looking for it. {reason}"));
+                self.say(Severity::Warning, format!("The audio device was lost: {reason}."));
             }
             Event::DeviceBack { source } => {
                 self.run = Run::Running;

@@ -1,0 +1,147 @@
+//! End to end: a recording is spoken into a virtual microphone and read out of `dictoscope dictate`.
+#![cfg(target_os = "linux")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
+#[path = "../common/mod.rs"]
+mod common;
+mod dictation;
+mod server;
+
+use std::fs;
+
+use dictation::Dictation;
+use serde_json::Value;
+use server::Room;
+
+/// Words wrong of those spoken. A recording lies on the 80 ms grid of the encoder as chance has it, and the embedded
+/// model hears one word in twelve otherwise in some of these places.
+const MOST_WRONG: f64 = 0.1;
+
+/// What was spoken in a clip, by `manifest.tsv`.
+fn spoken(clip: &str) -> String {
+    let manifest = fs::read_to_string(common::clip("manifest.tsv")).unwrap();
+    let line = manifest.lines().find(|line| line.starts_with(clip)).expect("in the manifest");
+    line.split('\t').nth(3).expect("four columns").to_owned()
+}
+
+/// Lower case, without punctuation.
+fn plain_words(text: &str) -> Vec<String> {
+    let words = text.split_whitespace().map(|word| word.chars().filter(|c| c.is_alphanumeric()).collect::<String>());
+    words.map(|word| word.to_lowercase()).filter(|word| !word.is_empty()).collect()
+}
+
+/// Wrong, missing and additional words per word of `spoken`.
+fn word_error_rate(spoken: &[String], heard: &[String]) -> f64 {
+    let mut row: Vec<usize> = (0..=heard.len()).collect();
+    for (i, said) in spoken.iter().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, word) in heard.iter().enumerate() {
+            let best = (diagonal + usize::from(said != word)).min(row[j] + 1).min(row[j + 1] + 1);
+            diagonal = std::mem::replace(&mut row[j + 1], best);
+        }
+    }
+    row[heard.len()] as f64 / spoken.len() as f64
+}
+
+#[track_caller]
+fn assert_heard(clips: &[&str], dictation: &Dictation<'_>) {
+    let spoken = clips.iter().map(|clip| spoken(clip)).collect::<Vec<_>>().join(" ");
+    let text = dictation.text();
+    let wrong = word_error_rate(&plain_words(&spoken), &plain_words(&text));
+    assert!(wrong <= MOST_WRONG, "spoken: {spoken}\nheard:  {text}\n{:.0} % wrong", wrong * 100.0);
+    let starts = dictation.starts_secs();
+    assert!(starts.is_sorted(), "words come in the order they were spoken: {starts:?}");
+}
+
+#[test]
+fn what_is_spoken_into_the_microphone_is_committed() {
+    let room = Room::new();
+    let server = room.start_server();
+    let devices = room.command(env!("CARGO_BIN_EXE_dictoscope")).args(["devices", "--json"]).output().unwrap();
+    let device: Value = serde_json::from_slice(&devices.stdout).expect("one device");
+    assert_eq!((&device["name"], &device["is_default"]), (&"Monitor of vmic".into(), &true.into()));
+
+    let mut dictation = Dictation::start(&room, &["--device", "Monitor of vmic"]);
+    let started = dictation.wait_for("started");
+    assert_eq!(started["source"], "Monitor of vmic");
+    server.play(&common::clip("train.flac"));
+    // The silence behind the sentence ends it, without anybody pressing a key.
+    let end = dictation.wait_for("utterance_end");
+    assert_eq!(end["reason"], "silence");
+    assert_heard(&["train.flac"], &dictation);
+    dictation.interrupt();
+    assert_heard(&["train.flac"], &dictation);
+    for trouble in ["audio_lost", "device_lost", "source_failed", "engine_failed", "notice"] {
+        assert!(!dictation.has(trouble), "{:#?}", dictation.events);
+    }
+}
+
+#[test]
+fn a_sound_server_that_dies_and_comes_back_costs_no_word() {
+    let room = Room::new();
+    let server = room.start_server();
+    let mut dictation = Dictation::start(&room, &[]);
+    dictation.wait_for("started");
+    server.play(&common::clip("short.flac"));
+    dictation.wait_for("committed");
+
+    server.crash();
+    dictation.wait_for("device_lost");
+    let server = room.start_server();
+    let back = dictation.wait_for("device_back");
+    assert_eq!(back["source"], "Monitor of vmic");
+    // The gap in the audio ended what was being said, if silence had not.
+    if !dictation.has("utterance_end") {
+        dictation.wait_for("utterance_end");
+    }
+    assert_heard(&["short.flac"], &dictation);
+
+    server.play(&common::clip("train.flac"));
+    // At once, with the end of the sentence still grey: it is committed before the program ends.
+    dictation.interrupt();
+    assert_heard(&["short.flac", "train.flac"], &dictation);
+}
+
+#[test]
+fn a_microphone_that_is_pulled_and_plugged_in_again_is_heard_again() {
+    let room = Room::new();
+    let server = room.start_server();
+    let mut dictation = Dictation::start(&room, &[]);
+    dictation.wait_for("started");
+    server.unplug();
+    dictation.wait_for("device_lost");
+    server.plug();
+    dictation.wait_for("device_back");
+    server.play(&common::clip("short.flac"));
+    dictation.interrupt();
+    assert_heard(&["short.flac"], &dictation);
+}
+
+#[test]
+fn without_a_sound_server_it_says_so_and_fails() {
+    let room = Room::new();
+    let mut dictation = Dictation::start(&room, &[]);
+    assert_eq!(dictation.wait().code(), Some(1));
+    dictation.is_calm();
+    let said = dictation.stderr();
+    for part in ["dictoscope:", "no input device", "transcribe"] {
+        assert!(said.contains(part), "{part:?} is not in: {said}");
+    }
+}
+
+#[test]
+fn a_missing_program_names_the_command_that_installs_it() {
+    let error = Room::new().command("pulseaudio-that-is-not-installed").spawn().unwrap_err();
+    let message = server::not_startable("pulseaudio", &error);
+    assert!(message.contains("`pulseaudio` is missing") && message.contains("make setup-test"), "{message}");
+}
+
+#[test]
+fn errors_are_counted_as_words() {
+    let words = |text: &str| plain_words(text);
+    assert_eq!(words("Yes, of course."), ["yes", "of", "course"]);
+    let spoken = words("a b c d");
+    for (heard, wrong) in [("a b c d", 0), ("a x c d", 1), ("a c d", 1), ("a b b c d", 1), ("", 4), ("b c d a", 2)] {
+        assert!((word_error_rate(&spoken, &words(heard)) - f64::from(wrong) / 4.0).abs() < 1e-9, "{heard}");
+    }
+}
