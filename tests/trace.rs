@@ -1,4 +1,5 @@
 //! A trace holds every decision of a run, line by line, and is readable while it is written and after a crash.
+#![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
 mod common;
 

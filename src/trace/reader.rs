@@ -92,11 +92,8 @@ impl Trace {
                     hops.push(Hop { line, decisions: Vec::new(), tail: Vec::new(), words: Vec::new() });
                 }
                 (Line::Decision(decision), Some(hop)) => {
-                    if decision.tail {
-                        hop.tail.push(*decision)
-                    } else {
-                        hop.decisions.push(*decision)
-                    }
+                    let list = if decision.tail { &mut hop.tail } else { &mut hop.decisions };
+                    list.push(*decision);
                 }
                 (Line::Committed { words }, Some(hop)) => hop.words.extend(words),
                 (line, _) if index > 0 => marks.push((hops.len(), line)),

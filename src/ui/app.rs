@@ -188,6 +188,8 @@ impl App {
                 ctx.request_repaint_after(Duration::from_secs_f64(wait));
             } else {
                 self.save();
+                // What it may have had to say came too late for this frame.
+                ctx.request_repaint();
             }
         }
     }
@@ -196,6 +198,8 @@ impl App {
         // Said once per change, not once per frame: what could not be written counts as dealt with.
         self.saved = self.pending.clone();
         if let Err(reason) = (self.save)(&self.pending) {
+            // The log as well: on the way out nobody sees the window any more.
+            log::warn!("settings were not saved: {reason}");
             self.screen.model.say(Severity::Warning, format!("Settings were not saved: {reason}"));
         }
     }
