@@ -40,39 +40,29 @@ pub(super) enum Verb {
 
 #[derive(Debug, Args)]
 pub(super) struct WindowArgs {
-    /// Microphone to start with, as `dictoscope devices` prints it.
-    #[arg(long, value_name = "NAME", conflicts_with = "file")]
-    pub(super) device: Option<String>,
-    /// Dictate a recording at the pace it was spoken instead of a microphone.
-    #[arg(long, value_name = "FILE")]
-    pub(super) file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) source: SourceArgs,
     /// Colours of the window.
     #[arg(long, value_name = "THEME", value_parser = theme())]
     pub(super) theme: Option<Theme>,
-    /// Write every decision to this file as JSON Lines while running; an existing one is replaced.
-    #[arg(long, value_name = "FILE", env = "DICTOSCOPE_TRACE")]
-    pub(super) trace: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) trace: TraceArgs,
     #[command(flatten)]
     pub(super) model: ModelArgs,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct DictateArgs {
-    /// Microphone, as `dictoscope devices` prints it; else the system's default.
-    #[arg(long, value_name = "NAME", conflicts_with = "file")]
-    pub(super) device: Option<String>,
-    /// Dictate a recording at the pace it was spoken instead of a microphone.
-    #[arg(long, value_name = "FILE")]
-    pub(super) file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) source: SourceArgs,
     /// Stop after this many seconds.
     #[arg(long, value_name = "N", value_parser = above_zero)]
     pub(super) seconds: Option<f64>,
     /// Print JSON Lines: one event a line.
     #[arg(long)]
     pub(super) json: bool,
-    /// Write every decision to this file as JSON Lines while running; an existing one is replaced.
-    #[arg(long, value_name = "FILE", env = "DICTOSCOPE_TRACE")]
-    pub(super) trace: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) trace: TraceArgs,
     #[command(flatten)]
     pub(super) session: SessionArgs,
     #[command(flatten)]
@@ -91,9 +81,8 @@ pub(super) struct TranscribeArgs {
     /// Print JSON Lines: one object a recording, with times and confidences.
     #[arg(long)]
     pub(super) json: bool,
-    /// Write every decision to this file as JSON Lines while running; an existing one is replaced.
-    #[arg(long, value_name = "FILE", env = "DICTOSCOPE_TRACE")]
-    pub(super) trace: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) trace: TraceArgs,
     #[command(flatten)]
     pub(super) session: SessionArgs,
     #[command(flatten)]
@@ -122,6 +111,33 @@ pub(super) struct BenchArgs {
     pub(super) session: SessionArgs,
     #[command(flatten)]
     pub(super) model: ModelArgs,
+}
+
+/// Where a live dictation hears.
+#[derive(Debug, Args)]
+pub(super) struct SourceArgs {
+    /// Microphone, as `dictoscope devices` prints it; else the system's default.
+    #[arg(long, value_name = "NAME", conflicts_with = "file")]
+    pub(super) device: Option<String>,
+    /// Dictate a recording at the pace it was spoken instead of a microphone.
+    #[arg(long, value_name = "FILE")]
+    pub(super) file: Option<PathBuf>,
+}
+
+impl SourceArgs {
+    /// The file, the microphone by name, or the default microphone; how a trace names it.
+    pub(super) fn name(&self) -> String {
+        let file = self.file.as_ref().map(|path| path.display().to_string());
+        file.or_else(|| self.device.clone()).unwrap_or_else(|| "microphone".to_owned())
+    }
+}
+
+/// Whether a run is written down.
+#[derive(Debug, Args)]
+pub(super) struct TraceArgs {
+    /// Write every decision to this file as JSON Lines while running; an existing one is replaced.
+    #[arg(long, value_name = "FILE", env = "DICTOSCOPE_TRACE")]
+    pub(super) trace: Option<PathBuf>,
 }
 
 /// What a session can be told; a flag left out falls back to the settings file.

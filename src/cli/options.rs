@@ -7,7 +7,7 @@ use anyhow::Context;
 use crate::{
     cli::{
         Console,
-        args::{ModelArgs, SessionArgs},
+        args::{ModelArgs, SessionArgs, TraceArgs},
         console::message_of,
     },
     config::{Loaded, Settings, settings_path},
@@ -89,12 +89,15 @@ impl ModelChoice {
     }
 }
 
-/// Writes the run down to `path`, made once the model is loaded.
-pub(super) fn trace_guest(path: PathBuf, source: String) -> OpenGuest {
-    Box::new(move |session| {
-        let probe = TraceProbe::create(&path, session, &source);
-        Ok(Box::new(probe.map_err(|error| format!("{}: the trace cannot be written: {error}", path.display()))?))
-    })
+impl TraceArgs {
+    /// Writes the run on `source` down, from when the model is loaded.
+    pub(super) fn guest(&self, source: String) -> Option<OpenGuest> {
+        let path = self.trace.clone()?;
+        Some(Box::new(move |session| {
+            let probe = TraceProbe::create(&path, session, &source);
+            Ok(Box::new(probe.map_err(|error| format!("{}: the trace cannot be written: {error}", path.display()))?))
+        }))
+    }
 }
 
 fn cannot_open(folder: &Path) -> String {

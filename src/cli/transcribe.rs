@@ -39,7 +39,7 @@ struct Transcript {
 }
 
 pub(super) fn run(args: &TranscribeArgs, console: &mut Console<'_>) -> anyhow::Result<Outcome> {
-    if args.trace.is_some() && args.files.len() > 1 {
+    if args.trace.trace.is_some() && args.files.len() > 1 {
         let usage = "--trace goes with one FILE; expected 1, found several";
         Cli::command().error(ErrorKind::ArgumentConflict, usage).exit();
     }
@@ -52,7 +52,7 @@ pub(super) fn run(args: &TranscribeArgs, console: &mut Console<'_>) -> anyhow::R
     let session =
         if stream { Session::new(&model, engine, settings) } else { Session::whole_file(&model, engine, settings) }?;
     drop(model);
-    let mut job = Job { session, stream, trace: args.trace.clone() };
+    let mut job = Job { session, stream, trace: args.trace.trace.clone() };
     let several = args.files.len() > 1;
     let mut outcome = Outcome::Done;
     for path in &args.files {

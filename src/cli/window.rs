@@ -5,14 +5,14 @@ use std::fs;
 use anyhow::Context;
 
 use crate::{
-    cli::{Outcome, args::WindowArgs, options::trace_guest},
+    cli::{Outcome, args::WindowArgs},
     config::{Loaded, Settings, settings_path},
     session::{LiveHandle, Source},
     ui::{self, UiOptions},
 };
 
 pub(super) fn run(args: &WindowArgs) -> anyhow::Result<Outcome> {
-    if let Some(path) = &args.file {
+    if let Some(path) = &args.source.file {
         // Said here and not in a window that opens for nothing.
         fs::metadata(path).with_context(|| format!("{}: cannot be read", path.display()))?;
     }
@@ -24,11 +24,11 @@ pub(super) fn run(args: &WindowArgs) -> anyhow::Result<Outcome> {
     let settings = with_flags(&stored, args);
     let flagged = settings.clone();
     let (opener, session) = (args.model.over(&settings).opener(), settings.session);
-    let guest = args.trace.clone().map(|path| trace_guest(path, "window".to_owned()));
+    let guest = args.trace.guest(args.source.name());
     ui::run(UiOptions {
         connect: Box::new(move |waker| Ok(LiveHandle::spawn_with_guest(Box::new(opener), guest, session, waker))),
         settings,
-        source: args.file.clone().map(|path| Source::File { path, real_time: true }),
+        source: args.source.file.clone().map(|path| Source::File { path, real_time: true }),
         notices,
         save: Box::new(move |changed| {
             let Some(path) = &path else { return Ok(()) };
@@ -41,7 +41,7 @@ pub(super) fn run(args: &WindowArgs) -> anyhow::Result<Outcome> {
 fn with_flags(stored: &Settings, args: &WindowArgs) -> Settings {
     let model = args.model.over(stored);
     Settings {
-        device: args.device.clone().or_else(|| stored.device.clone()),
+        device: args.source.device.clone().or_else(|| stored.device.clone()),
         theme: args.theme.unwrap_or(stored.theme),
         model: model.folder,
         threads: model.threads,

@@ -16,11 +16,7 @@ use anyhow::{Context, anyhow};
 use crossbeam_channel::bounded;
 
 use crate::{
-    cli::{
-        Console, Outcome,
-        args::DictateArgs,
-        options::{load_settings, trace_guest},
-    },
+    cli::{Console, Outcome, args::DictateArgs, options::load_settings},
     session::{Command, Event, LiveHandle, Source},
 };
 
@@ -36,9 +32,9 @@ const IDLE_WAIT: Duration = Duration::from_millis(100);
 
 pub(super) fn run(args: &DictateArgs, console: &mut Console<'_>) -> anyhow::Result<Outcome> {
     let settings = load_settings(console);
-    let source = match &args.file {
+    let source = match &args.source.file {
         Some(path) => Source::File { path: path.clone(), real_time: true },
-        None => Source::Microphone { device: args.device.clone().or_else(|| settings.device.clone()) },
+        None => Source::Microphone { device: args.source.device.clone().or_else(|| settings.device.clone()) },
     };
     let (wake, woken) = bounded::<()>(1);
     let interrupts = Arc::new(AtomicUsize::new(0));
@@ -53,9 +49,7 @@ pub(super) fn run(args: &DictateArgs, console: &mut Console<'_>) -> anyhow::Resu
         }
     })
     .context("cannot catch Ctrl+C")?;
-    let named = args.file.as_ref().map(|path| path.display().to_string());
-    let source_name = named.or_else(|| args.device.clone()).unwrap_or_else(|| "microphone".to_owned());
-    let guest = args.trace.clone().map(|path| trace_guest(path, source_name));
+    let guest = args.trace.guest(args.source.name());
     let mut live = LiveHandle::spawn_with_guest(
         Box::new(args.model.over(&settings).opener()),
         guest,
