@@ -2,34 +2,17 @@
 
 mod common;
 
-use common::{clip, run, samples, stream, whole_file};
+use common::{
+    clip, run, samples, stream,
+    text::{plain_words, word_errors},
+    whole_file,
+};
 use dictoscope::{
     audio::blocks_from,
     decode::text_of,
     session::{EndReason, EndpointSettings, SessionSettings},
     units::SampleIdx,
 };
-
-fn plain_words(text: &str) -> Vec<String> {
-    let spaced: String =
-        text.to_lowercase().chars().map(|c| if c.is_alphanumeric() || c == '\'' { c } else { ' ' }).collect();
-    spaced.split_whitespace().map(str::to_owned).collect()
-}
-
-/// Word errors (Levenshtein) of `found` against `spoken`.
-fn word_errors(spoken: &str, found: &str) -> usize {
-    let (spoken, found) = (plain_words(spoken), plain_words(found));
-    let mut row: Vec<usize> = (0..=found.len()).collect();
-    for (i, word) in spoken.iter().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, heard) in found.iter().enumerate() {
-            let cost = (diagonal + usize::from(word != heard)).min(row[j] + 1).min(row[j + 1] + 1);
-            diagonal = std::mem::replace(&mut row[j + 1], cost);
-        }
-    }
-    row[found.len()]
-}
 
 const STORY: &str = "This is a longer recording, made to show how the program behaves over time. It has several \
     sentences, some short, some rather longer than the others, and it pauses now and then. When nobody speaks, nothing \

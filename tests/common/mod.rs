@@ -7,6 +7,7 @@
 )]
 
 pub(crate) mod scripted;
+pub(crate) mod text;
 
 use std::path::{Path, PathBuf};
 

@@ -9,6 +9,7 @@ mod server;
 
 use std::fs;
 
+use common::text::{plain_words, word_errors};
 use dictation::Dictation;
 use serde_json::Value;
 use server::Room;
@@ -24,30 +25,11 @@ fn spoken(clip: &str) -> String {
     line.split('\t').nth(3).expect("four columns").to_owned()
 }
 
-/// Lower case, without punctuation.
-fn plain_words(text: &str) -> Vec<String> {
-    let words = text.split_whitespace().map(|word| word.chars().filter(|c| c.is_alphanumeric()).collect::<String>());
-    words.map(|word| word.to_lowercase()).filter(|word| !word.is_empty()).collect()
-}
-
-/// Wrong, missing and additional words per word of `spoken`.
-fn word_error_rate(spoken: &[String], heard: &[String]) -> f64 {
-    let mut row: Vec<usize> = (0..=heard.len()).collect();
-    for (i, said) in spoken.iter().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, word) in heard.iter().enumerate() {
-            let best = (diagonal + usize::from(said != word)).min(row[j] + 1).min(row[j + 1] + 1);
-            diagonal = std::mem::replace(&mut row[j + 1], best);
-        }
-    }
-    row[heard.len()] as f64 / spoken.len() as f64
-}
-
 #[track_caller]
 fn assert_heard(clips: &[&str], dictation: &Dictation<'_>) {
     let spoken = clips.iter().map(|clip| spoken(clip)).collect::<Vec<_>>().join(" ");
     let text = dictation.text();
-    let wrong = word_error_rate(&plain_words(&spoken), &plain_words(&text));
+    let wrong = word_errors(&spoken, &text) as f64 / plain_words(&spoken).len() as f64;
     assert!(wrong <= MOST_WRONG, "spoken: {spoken}\nheard:  {text}\n{:.0} % wrong", wrong * 100.0);
     let starts = dictation.starts_secs();
     assert!(starts.is_sorted(), "words come in the order they were spoken: {starts:?}");
@@ -138,10 +120,8 @@ fn a_missing_program_names_the_command_that_installs_it() {
 
 #[test]
 fn errors_are_counted_as_words() {
-    let words = |text: &str| plain_words(text);
-    assert_eq!(words("Yes, of course."), ["yes", "of", "course"]);
-    let spoken = words("a b c d");
+    assert_eq!(plain_words("Yes, of course."), ["yes", "of", "course"]);
     for (heard, wrong) in [("a b c d", 0), ("a x c d", 1), ("a c d", 1), ("a b b c d", 1), ("", 4), ("b c d a", 2)] {
-        assert!((word_error_rate(&spoken, &words(heard)) - f64::from(wrong) / 4.0).abs() < 1e-9, "{heard}");
+        assert_eq!(word_errors("a, b: c d.", heard), wrong, "{heard}");
     }
 }
