@@ -26,7 +26,7 @@ pub(super) fn run(args: &WindowArgs) -> anyhow::Result<Outcome> {
     let (opener, session) = (args.model.over(&settings).opener(), settings.session);
     let guest = args.trace.guest(args.source.name());
     ui::run(UiOptions {
-        connect: Box::new(move |waker| Ok(LiveHandle::spawn_with_guest(Box::new(opener), guest, session, waker))),
+        connect: Box::new(move |waker| LiveHandle::spawn_with_guest(Box::new(opener), guest, session, waker)),
         settings,
         source: args.source.file.clone().map(|path| Source::File { path, real_time: true }),
         notices,

@@ -14,8 +14,8 @@ use crate::trace::{Header, Line};
 /// Lines that may wait: several minutes of dictation.
 const LINES: usize = 16_384;
 
-/// The end that hands lines over. Clones write to the same file.
-#[derive(Clone, Debug)]
+/// The end that hands lines over.
+#[derive(Debug)]
 pub struct TraceWriter {
     lines: Sender<Line>,
     /// Lines that found no room since the last one that did.
@@ -44,7 +44,7 @@ impl TraceFile {
         &self.path
     }
 
-    /// Waits for the last line; every [`TraceWriter`] must be gone. The error is the first that writing met.
+    /// Waits for the last line; the [`TraceWriter`] must be gone. The error is the first that writing met.
     pub fn finish(self) -> std::io::Result<()> {
         self.thread.join().unwrap_or_else(|_| Err(std::io::Error::other("the trace's thread panicked")))
     }

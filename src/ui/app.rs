@@ -1,6 +1,6 @@
 //! The window on a display: drains the threads, also while hidden, and hands what is left to [`Screen`].
 
-use std::{fmt, io, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use eframe::{CreationContext, NativeOptions, egui};
 use thiserror::Error;
@@ -22,7 +22,7 @@ const ICON: &[u8] = include_bytes!("../../assets/icon.png");
 const SAVE_AFTER_SECS: f64 = 1.0;
 
 /// Makes the threads behind the window; called once the window is there.
-pub type Connect = Box<dyn FnOnce(Waker) -> io::Result<LiveHandle>>;
+pub type Connect = Box<dyn FnOnce(Waker) -> LiveHandle>;
 /// Writes the settings; the error is shown as it is.
 pub type Save = Box<dyn FnMut(&Settings) -> Result<(), String>>;
 
@@ -72,19 +72,12 @@ pub enum UiError {
         /// What the graphics driver said.
         reason: String,
     },
-    /// The threads behind the window could not be started.
-    #[error("the threads behind the window could not be started: {reason}")]
-    Threads {
-        /// What the operating system said.
-        reason: String,
-    },
 }
 
 impl From<eframe::Error> for UiError {
     fn from(error: eframe::Error) -> Self {
         let reason = error.to_string();
         match error {
-            eframe::Error::AppCreation(cause) => Self::Threads { reason: cause.to_string() },
             eframe::Error::WinitEventLoop(_) | eframe::Error::Winit(_) => {
                 Self::NoDisplay { reason: without_source_line(&reason).to_owned() }
             }
@@ -123,7 +116,7 @@ pub fn run(options: UiOptions) -> Result<(), UiError> {
         viewport = viewport.with_icon(icon);
     }
     let native = NativeOptions { viewport, ..NativeOptions::default() };
-    eframe::run_native(APP_ID, native, Box::new(|context| Ok(Box::new(App::new(context, options)?))))?;
+    eframe::run_native(APP_ID, native, Box::new(|context| Ok(Box::new(App::new(context, options)))))?;
     Ok(())
 }
 
@@ -138,7 +131,7 @@ struct App {
 }
 
 impl App {
-    fn new(context: &CreationContext<'_>, options: UiOptions) -> io::Result<Self> {
+    fn new(context: &CreationContext<'_>, options: UiOptions) -> Self {
         let UiOptions { connect, settings, source, notices, save } = options;
         let ctx = context.egui_ctx.clone();
         let mut screen = Screen::new(settings.clone());
@@ -148,14 +141,14 @@ impl App {
         // Blocks come a hundred times a second; asking for a frame a little later joins them into one.
         let frame_time = screen.frame_time;
         let waker: Waker = Arc::new(move || ctx.request_repaint_after(frame_time));
-        let handle = connect(waker)?;
+        let handle = connect(waker);
         for notice in notices {
             screen.model.say(Severity::Warning, notice);
         }
         if let Some(source) = source {
             screen.command(Command::Start(source));
         }
-        Ok(Self { handle, screen, save, saved: settings.clone(), pending: settings, pending_since_secs: 0.0 })
+        Self { handle, screen, save, saved: settings.clone(), pending: settings, pending_since_secs: 0.0 }
     }
 
     /// Takes in everything that the threads have to say.
