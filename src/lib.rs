@@ -11,6 +11,7 @@
 //!   -> decode    decisions (token, duration, margins), words
 //!   -> session   windows, commit line, grey tail, utterances, threads
 //!   -> trace     a run written down, line by line
+//!   -> parity    two runs or two engines held against each other
 //!   -> ui, cli   what a person sees
 //! ```
 //!
@@ -23,6 +24,7 @@ pub mod decode;
 pub mod engine;
 pub mod features;
 pub mod models;
+pub mod parity;
 pub mod session;
 pub mod trace;
 pub mod ui;

@@ -5,11 +5,10 @@ use std::{
     process::ExitCode,
 };
 
-use clap::Parser;
 use dictoscope::cli::{self, Cli, Console, Outcome};
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::from_environment();
     env_logger::Builder::new().parse_filters(&log_filter()).init();
     let mut out = io::stdout().lock();
     let out_is_terminal = out.is_terminal();

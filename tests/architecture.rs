@@ -16,10 +16,14 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("decode", &["models", "engine", "features", "units"]),
     ("session", &["decode", "models", "engine", "features", "audio", "units"]),
     ("trace", &["session", "decode", "models", "engine", "features", "audio", "units"]),
+    ("parity", &["trace", "session", "decode", "models", "engine", "features", "audio", "units"]),
     ("config", &["session", "decode", "features", "units"]),
     // Never audio, features or engine: what it draws comes through the session.
     ("ui", &["session", "decode", "units", "config"]),
-    ("cli", &["ui", "trace", "config", "session", "decode", "models", "engine", "features", "audio", "units"]),
+    (
+        "cli",
+        &["ui", "parity", "trace", "config", "session", "decode", "models", "engine", "features", "audio", "units"],
+    ),
 ];
 
 const MAX_LINES: usize = 400;
@@ -36,6 +40,7 @@ const THREADED: &[(&str, &str)] = &[
     ("session/file_source.rs", "plays a file at the pace it was spoken"),
     ("session/handle.rs", "owns the threads"),
     ("session/live_probe.rs", "times the stages for the inference thread"),
+    ("session/stopwatch.rs", "times the stages for guests"),
     ("session/worker.rs", "is the inference thread"),
 ];
 

@@ -27,7 +27,7 @@ fn open(wrap: impl Fn(Box<dyn Engine>) -> Box<dyn Engine> + Send + 'static) -> L
         let engine = model.open_rten(THREADS).map_err(|error| error.to_string())?;
         Ok((model, wrap(engine)))
     };
-    LiveHandle::spawn(Box::new(opener), SessionSettings::default(), Arc::new(|| ()))
+    LiveHandle::spawn(Box::new(opener), None, SessionSettings::default(), Arc::new(|| ()))
 }
 
 fn file(name: &str) -> Command {

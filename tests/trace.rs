@@ -11,7 +11,7 @@ use common::{
 };
 use dictoscope::{
     session::{Session, Setting, TopK},
-    trace::{FORMAT, Line, Trace, TraceError, TraceProbe},
+    trace::{FORMAT, Line, Mark, Trace, TraceError, TraceOptions, TraceProbe},
 };
 
 const SCRIPT: &[(u64, &str, usize)] = &[(7, "▁Y", 1), (8, "es", 2), (30, "▁of", 2), (40, "▁c", 1)];
@@ -24,7 +24,7 @@ fn scripted() -> Session {
 fn traced(path: &Path) -> Heard {
     let mut session = scripted();
     let mut heard = Heard::default();
-    let mut trace = TraceProbe::create(path, &session, "a test").unwrap();
+    let mut trace = TraceProbe::create(path, &mut session, &TraceOptions::new("a test", true)).unwrap();
     for (n, block) in audio(5.0).iter().enumerate() {
         if n == 250 {
             session.set(Setting::TopK(TopK::from(4))).unwrap();
@@ -55,13 +55,13 @@ fn every_decision_word_and_setting_comes_back_as_it_was() {
     assert_eq!(windows, heard.windows);
     assert!(trace.hops.iter().any(|hop| !hop.tail.is_empty()));
     for (hop, features) in trace.hops.iter().zip(&heard.features) {
-        let stats = hop.line.features;
+        let stats = &hop.line.features;
         assert_eq!(stats.frames * stats.mel_bins, features.len());
-        assert!(features.iter().all(|x| (stats.min..=stats.max).contains(x)));
+        assert!(features.iter().all(|x| (stats.stats.min..=stats.stats.max).contains(x)));
     }
-    let settings: Vec<_> = trace.marks.iter().filter(|(_, line)| matches!(line, Line::Setting { .. })).collect();
+    let settings: Vec<_> = trace.marks.iter().filter(|mark| matches!(mark.line, Line::Setting { .. })).collect();
     assert_eq!(settings.len(), 1);
-    assert!(matches!(trace.marks.last(), Some((_, Line::UtteranceEnd { .. }))));
+    assert!(matches!(trace.marks.last(), Some(Mark { line: Line::UtteranceEnd { .. }, .. })));
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn lines_are_in_the_file_while_the_run_goes_on() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("run.jsonl");
     let mut session = scripted();
-    let mut trace = TraceProbe::create(&path, &session, "a test").unwrap();
+    let mut trace = TraceProbe::create(&path, &mut session, &TraceOptions::new("a test", true)).unwrap();
     for block in audio(3.0) {
         session.push(&block, &mut trace).unwrap();
     }
@@ -117,7 +117,8 @@ fn a_guest_changes_nothing() {
     let alone = run(&mut scripted(), audio(5.0));
     let mut session = scripted();
     let mut heard = Heard::default();
-    let mut trace = TraceProbe::create(&folder.path().join("run.jsonl"), &session, "a test").unwrap();
+    let mut trace =
+        TraceProbe::create(&folder.path().join("run.jsonl"), &mut session, &TraceOptions::new("a test", true)).unwrap();
     for block in audio(5.0) {
         session.push(&block, &mut (&mut heard, &mut trace)).unwrap();
     }

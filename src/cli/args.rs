@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use clap::{
-    Args, Parser, Subcommand,
-    builder::{PossibleValuesParser, TypedValueParser},
+    Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand,
+    builder::{BoolishValueParser, PossibleValuesParser, TypedValueParser},
 };
 
 use crate::{
@@ -18,12 +18,34 @@ use crate::{
 #[derive(Debug, Parser)]
 #[command(name = "dictoscope", version, args_conflicts_with_subcommands = true, max_term_width = 100)]
 #[command(after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage.\n\
+    Every flag can be set by the environment variable that stands beside it; a flag wins.\n\
     Log messages: DICTOSCOPE_LOG=info (or debug, trace).")]
 pub struct Cli {
     #[command(subcommand)]
     pub(super) verb: Option<Verb>,
     #[command(flatten)]
     pub(super) window: WindowArgs,
+}
+
+impl Cli {
+    /// Reads the command line and the environment; on a fault prints it and ends the program.
+    pub fn from_environment() -> Self {
+        let mut command = with_variables(Self::command());
+        let matches = command.get_matches_mut();
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.format(&mut command).exit())
+    }
+}
+
+/// Gives every flag the environment variable of its name: `--dump-audio` reads `DICTOSCOPE_DUMP_AUDIO`.
+fn with_variables(command: Command) -> Command {
+    let command = command.mut_args(|arg| match arg.get_long() {
+        Some(long) if !["help", "version"].contains(&long) => {
+            let variable = format!("DICTOSCOPE_{}", long.to_uppercase().replace('-', "_"));
+            arg.env(variable)
+        }
+        _ => arg,
+    });
+    command.mut_subcommands(with_variables)
 }
 
 #[derive(Debug, Subcommand)]
@@ -59,7 +81,7 @@ pub(super) struct DictateArgs {
     #[arg(long, value_name = "N", value_parser = above_zero)]
     pub(super) seconds: Option<f64>,
     /// Print JSON Lines: one event a line.
-    #[arg(long)]
+    #[arg(long, value_parser = BoolishValueParser::new())]
     pub(super) json: bool,
     #[command(flatten)]
     pub(super) trace: TraceArgs,
@@ -76,10 +98,10 @@ pub(super) struct TranscribeArgs {
     pub(super) files: Vec<PathBuf>,
     /// Transcribe hop by hop as if it were dictated, instead of in windows as long as the model takes.
     /// --left, --hop and --right say so too.
-    #[arg(long)]
+    #[arg(long, value_parser = BoolishValueParser::new())]
     pub(super) stream: bool,
     /// Print JSON Lines: one object a recording, with times and confidences.
-    #[arg(long)]
+    #[arg(long, value_parser = BoolishValueParser::new())]
     pub(super) json: bool,
     #[command(flatten)]
     pub(super) trace: TraceArgs,
@@ -92,7 +114,7 @@ pub(super) struct TranscribeArgs {
 #[derive(Debug, Args)]
 pub(super) struct DevicesArgs {
     /// Print JSON Lines: one device a line.
-    #[arg(long)]
+    #[arg(long, value_parser = BoolishValueParser::new())]
     pub(super) json: bool,
 }
 
@@ -105,7 +127,7 @@ pub(super) struct BenchArgs {
     #[arg(long, value_name = "SECONDS", value_parser = above_zero)]
     pub(super) repeat_to: Option<f64>,
     /// Print one JSON object.
-    #[arg(long)]
+    #[arg(long, value_parser = BoolishValueParser::new())]
     pub(super) json: bool,
     #[command(flatten)]
     pub(super) session: SessionArgs,
@@ -133,11 +155,23 @@ impl SourceArgs {
 }
 
 /// Whether a run is written down.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub(super) struct TraceArgs {
     /// Write every decision to this file as JSON Lines while running; an existing one is replaced.
-    #[arg(long, value_name = "FILE", env = "DICTOSCOPE_TRACE")]
+    #[arg(long, value_name = "FILE", help_heading = "Trace")]
     pub(super) trace: Option<PathBuf>,
+    /// Keep the samples beside the trace, so that the run can be made again (FILE with .tensors in place of its ending).
+    #[arg(long, requires = "trace", value_parser = BoolishValueParser::new(), help_heading = "Trace")]
+    pub(super) dump_audio: bool,
+    /// Keep the normalised features of every window beside the trace.
+    #[arg(long, requires = "trace", value_parser = BoolishValueParser::new(), help_heading = "Trace")]
+    pub(super) dump_features: bool,
+    /// Keep the encoder frames of every window beside the trace.
+    #[arg(long, requires = "trace", value_parser = BoolishValueParser::new(), help_heading = "Trace")]
+    pub(super) dump_encoder: bool,
+    /// Keep encoder frame, predictor state and output, and joint logits of committed decision N, counted from 0.
+    #[arg(long, value_name = "N", requires = "trace", help_heading = "Trace")]
+    pub(super) dump_step: Option<u64>,
 }
 
 /// What a session can be told; a flag left out falls back to the settings file.
@@ -161,8 +195,11 @@ pub(super) struct SessionArgs {
     /// Candidates of the token head that each decision keeps (2 to 100).
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(2..=100), help_heading = "Recognition")]
     pub(super) top_k: Option<u16>,
+    /// End after this many committed decisions.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Recognition")]
+    pub(super) debug_steps: Option<u64>,
     /// Take everything as one utterance: no end by silence, and silence is decoded too.
-    #[arg(long, help_heading = "Recognition")]
+    #[arg(long, value_parser = BoolishValueParser::new(), help_heading = "Recognition")]
     pub(super) no_endpoint: bool,
 }
 
@@ -209,13 +246,27 @@ fn punctuation() -> impl TypedValueParser<Value = Punctuation> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
     fn the_command_line_is_well_formed() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_flag_has_a_variable_of_its_name() {
+        fn check(command: &Command) {
+            for arg in command.get_arguments() {
+                let Some(long) = arg.get_long().filter(|long| !["help", "version"].contains(long)) else { continue };
+                let variable = arg.get_env().map(|name| name.to_string_lossy().into_owned());
+                let expected = format!("DICTOSCOPE_{}", long.to_uppercase().replace('-', "_"));
+                assert_eq!(variable, Some(expected), "{} --{long}", command.get_name());
+            }
+            command.get_subcommands().for_each(check);
+        }
+        let command = with_variables(Cli::command());
+        assert!(command.get_subcommands().count() > 3);
+        check(&command);
     }
 
     #[test]

@@ -1,6 +1,10 @@
 //! What the flags mean: flags over the settings file over the defaults, with the model opened.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use anyhow::Context;
 
@@ -10,11 +14,11 @@ use crate::{
         args::{ModelArgs, SessionArgs, TraceArgs},
         console::message_of,
     },
-    config::{Loaded, Settings, settings_path},
+    config::{Loaded, Settings, data_folder, settings_path},
     engine::Engine,
     models::Model,
-    session::{OpenGuest, SessionSettings, TopK},
-    trace::TraceProbe,
+    session::{Session, SessionSettings, TopK, TraceGuest, Tracing},
+    trace::{Dumps, Input, TraceOptions, TraceProbe},
 };
 
 /// The settings file, or the defaults; its faults are told.
@@ -37,6 +41,7 @@ impl SessionArgs {
         settings.punctuation = self.punctuation.unwrap_or(settings.punctuation);
         settings.top_k = self.top_k.map_or(settings.top_k, |k| TopK::from(usize::from(k)));
         settings.endpoint.enabled &= !self.no_endpoint;
+        settings.debug_steps = self.debug_steps.or(settings.debug_steps);
         settings
     }
 
@@ -90,14 +95,36 @@ impl ModelChoice {
 }
 
 impl TraceArgs {
-    /// Writes the run on `source` down, from when the model is loaded.
-    pub(super) fn guest(&self, source: String) -> Option<OpenGuest> {
-        let path = self.trace.clone()?;
-        Some(Box::new(move |session| {
-            let probe = TraceProbe::create(&path, session, &source);
-            Ok(Box::new(probe.map_err(|error| format!("{}: the trace cannot be written: {error}", path.display()))?))
-        }))
+    /// The side files that were asked for.
+    pub(super) fn dumps(&self) -> Dumps {
+        Dumps { audio: self.dump_audio, features: self.dump_features, encoder: self.dump_encoder, step: self.dump_step }
     }
+
+    /// How a live run on `source` is written down: from the start into the file of the flag, later into one that is
+    /// named by the time.
+    pub(super) fn tracing(&self, source: String) -> Tracing {
+        let (mut flagged, dumps) = (self.trace.clone(), self.dumps());
+        let open = move |session: &mut Session, audio: bool| {
+            let path = flagged.take().map_or_else(new_trace_path, Ok)?;
+            let dumps = Dumps { audio: dumps.audio || audio, ..dumps };
+            let options = TraceOptions { source: source.clone(), input: Input::Audio, dumps, wait: false };
+            let probe = TraceProbe::create(&path, session, &options);
+            let probe = probe.map_err(|error| format!("{}: the trace cannot be written: {error}", path.display()))?;
+            Ok(TraceGuest { path, probe: Box::new(probe) })
+        };
+        Tracing { open: Box::new(open), at_once: self.trace.is_some() }
+    }
+}
+
+/// Where a trace goes that the window starts: a new file in the data folder, named by the seconds since 1970.
+fn new_trace_path() -> Result<PathBuf, String> {
+    let folder =
+        data_folder().ok_or("no folder for traces is known here; set DICTOSCOPE_DATA_DIR to one")?.join("traces");
+    fs::create_dir_all(&folder).map_err(|error| format!("{}: cannot be made: {error}", folder.display()))?;
+    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let names = (0..).map(|n| if n == 0 { format!("{seconds}.jsonl") } else { format!("{seconds}-{n}.jsonl") });
+    let free = names.map(|name| folder.join(name)).find(|path| !path.exists());
+    free.ok_or_else(|| format!("{}: no free name", folder.display()))
 }
 
 fn cannot_open(folder: &Path) -> String {

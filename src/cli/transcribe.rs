@@ -1,25 +1,22 @@
 //! `dictoscope transcribe`: recordings into text, as fast as possible, through the session the microphone uses.
 
-use std::{
-    io,
-    path::{Path, PathBuf},
-};
+use std::{io, path::Path};
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use clap::{CommandFactory, error::ErrorKind};
 
 use crate::{
     audio::AudioFile,
     cli::{
         Cli, Console, Outcome,
-        args::TranscribeArgs,
+        args::{TraceArgs, TranscribeArgs},
         console::{RunningText, message_of},
         json::{self, JsonFile, JsonWindow},
         options::load_settings,
     },
     decode::{Word, merge_glued, text_of},
     session::{Probe, Session, Stage},
-    trace::TraceProbe,
+    trace::{Input, TraceOptions, TraceProbe},
     units::SampleIdx,
 };
 
@@ -27,7 +24,7 @@ use crate::{
 struct Job {
     session: Session,
     stream: bool,
-    trace: Option<PathBuf>,
+    trace: TraceArgs,
 }
 
 /// What came out of one file; with an error, what came out before it.
@@ -52,7 +49,7 @@ pub(super) fn run(args: &TranscribeArgs, console: &mut Console<'_>) -> anyhow::R
     let session =
         if stream { Session::new(&model, engine, settings) } else { Session::whole_file(&model, engine, settings) }?;
     drop(model);
-    let mut job = Job { session, stream, trace: args.trace.trace.clone() };
+    let mut job = Job { session, stream, trace: args.trace.clone() };
     let several = args.files.len() > 1;
     let mut outcome = Outcome::Done;
     for path in &args.files {
@@ -140,8 +137,9 @@ impl Job {
         let mut audio = AudioFile::open(path)?;
         let session = &mut self.session;
         session.reset();
-        let trace = self.trace.as_deref().map(|to| {
-            TraceProbe::create(to, session, &name())
+        let trace = self.trace.trace.as_deref().map(|to| {
+            let options = TraceOptions { source: name(), input: Input::Audio, dumps: self.trace.dumps(), wait: true };
+            TraceProbe::create(to, session, &options)
                 .with_context(|| format!("{}: the trace cannot be written", to.display()))
         });
         let probe = &mut (&mut *words, trace.transpose()?);
@@ -151,6 +149,9 @@ impl Job {
                     session.push(&block, probe).with_context(name)?;
                     *end = block.end();
                     probe.0.hand_to(sink)?;
+                    if session.is_exhausted() {
+                        break None;
+                    }
                 }
                 Ok(None) => break None,
                 Err(error) => break Some(error),
@@ -159,6 +160,9 @@ impl Job {
         // What was heard before a broken place is worth its text.
         session.finish(probe).with_context(name)?;
         probe.0.hand_to(sink)?;
+        if let Some(trace) = &mut probe.1 {
+            trace.finish().map_err(|error| anyhow!(trace.incomplete(&error)))?;
+        }
         notices.extend(audio.notices());
         broken.map_or(Ok(()), |error| Err(error.into()))
     }

@@ -24,9 +24,9 @@ pub(super) fn run(args: &WindowArgs) -> anyhow::Result<Outcome> {
     let settings = with_flags(&stored, args);
     let flagged = settings.clone();
     let (opener, session) = (args.model.over(&settings).opener(), settings.session);
-    let guest = args.trace.guest(args.source.name());
+    let tracing = args.trace.tracing(args.source.name());
     ui::run(UiOptions {
-        connect: Box::new(move |waker| LiveHandle::spawn_with_guest(Box::new(opener), guest, session, waker)),
+        connect: Box::new(move |waker| LiveHandle::spawn(Box::new(opener), Some(tracing), session, waker)),
         settings,
         source: args.source.file.clone().map(|path| Source::File { path, real_time: true }),
         notices,

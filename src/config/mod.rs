@@ -10,7 +10,7 @@ mod store;
 mod tests;
 
 pub use error::ConfigError;
-pub use store::{Loaded, settings_path};
+pub use store::{Loaded, data_folder, settings_path};
 
 use std::path::PathBuf;
 

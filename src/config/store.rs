@@ -13,6 +13,8 @@ use crate::config::{ConfigError, SCHEMA_VERSION, Settings, schema};
 
 /// Environment variable that names the folder of the settings file.
 const FOLDER_VARIABLE: &str = "DICTOSCOPE_CONFIG_DIR";
+/// The same for the data folder.
+const DATA_VARIABLE: &str = "DICTOSCOPE_DATA_DIR";
 const FILE_NAME: &str = "settings.toml";
 
 /// Settings as far as the file gave them, and what the user should read about the rest.
@@ -31,6 +33,14 @@ pub fn settings_path() -> Option<PathBuf> {
         return Some(Path::new(&folder).join(FILE_NAME));
     }
     directories::ProjectDirs::from("", "", "dictoscope").map(|dirs| dirs.config_dir().join(FILE_NAME))
+}
+
+/// Folder of what the program keeps for itself: traces, results of engine checks. `DICTOSCOPE_DATA_DIR` wins.
+pub fn data_folder() -> Option<PathBuf> {
+    if let Some(folder) = env::var_os(DATA_VARIABLE).filter(|folder| !folder.is_empty()) {
+        return Some(folder.into());
+    }
+    directories::ProjectDirs::from("", "", "dictoscope").map(|dirs| dirs.data_local_dir().to_owned())
 }
 
 impl Settings {

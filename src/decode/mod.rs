@@ -1,6 +1,7 @@
 //! Encoder frames in; decisions and words out. No thread, clock, file or device.
 
 mod argmax;
+pub mod margins;
 mod punctuation;
 mod record;
 mod tdt;

@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{engine::TokenId, units::EncIdx};
+use crate::{
+    engine::{Sketch, TokenId},
+    units::EncIdx,
+};
 
 /// A token and its raw logit.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -61,6 +64,12 @@ pub struct Decision {
     pub duration_probability: f32,
     /// What punctuation suppression kept from winning, if it changed the choice.
     pub suppressed: Option<Suppressed>,
+    /// Fingerprint of the encoder frame that the joint got, if whoever made the record had it.
+    #[serde(default)]
+    pub encoder_sketch: Option<Sketch>,
+    /// Fingerprint of the prediction network's output that the joint got.
+    #[serde(default)]
+    pub predictor_sketch: Option<Sketch>,
 }
 
 impl Decision {

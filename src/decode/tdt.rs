@@ -9,7 +9,7 @@ use crate::{
         Decision, Punctuation, Suppressed,
         argmax::{best, log_sum_exp, top_k},
     },
-    engine::{EncoderOutput, Engine, EngineError, JointLogits, Prediction, PredictorState, TokenId},
+    engine::{EncoderOutput, Engine, EngineError, JointLogits, Prediction, PredictorState, Sketch, TokenId},
     units::EncIdx,
 };
 
@@ -71,6 +71,27 @@ impl TdtDecoder {
         self.cursor
     }
 
+    /// Feeds the start of sequence (blank) on zero state, if that was not done yet.
+    pub fn prime(&mut self, engine: &mut dyn Engine) -> Result<(), EngineError> {
+        if self.prediction.is_none() {
+            let mut first = Prediction::default();
+            engine.predict(self.rules.blank, &PredictorState::default(), &mut first)?;
+            self.prediction = Some(first);
+        }
+        Ok(())
+    }
+
+    /// What the prediction network said after the newest token: the joint's other input at the next step.
+    /// `None` before [`TdtDecoder::prime`] or the first step.
+    pub fn prediction(&self) -> Option<&Prediction> {
+        self.prediction.as_ref()
+    }
+
+    /// Raw logits of the newest step.
+    pub fn logits(&self) -> &JointLogits {
+        &self.logits
+    }
+
     /// The next decision on a frame before `until`, or `None` once the cursor stands there or beyond `encoded`.
     ///
     /// On an error the decoder stands where it stood: the step can be tried again.
@@ -84,15 +105,12 @@ impl TdtDecoder {
             return Ok(None);
         }
         let Some(frame) = encoded.frame(self.cursor) else { return Ok(None) };
-        let blank = self.rules.blank;
-        if self.prediction.is_none() {
-            let mut first = Prediction::default();
-            engine.predict(blank, &PredictorState::default(), &mut first)?;
-            self.prediction = Some(first);
-        }
+        self.prime(engine)?;
         let Some(prediction) = &self.prediction else { return Ok(None) };
         engine.joint(frame, &prediction.output, &mut self.logits)?;
         let Some(mut decision) = self.decide() else { return Ok(None) };
+        decision.encoder_sketch = Some(Sketch::of(frame));
+        decision.predictor_sketch = Some(Sketch::of(&prediction.output));
         let mut stuck = decision.is_blank;
         if !decision.is_blank {
             let mut next = Prediction::default();
@@ -146,6 +164,8 @@ impl TdtDecoder {
             duration_logits: durations.clone(),
             suppressed: (raw_token != token)
                 .then(|| Suppressed { token: TokenId(raw_token as u32), cost: tokens[raw_token] - tokens[token] }),
+            encoder_sketch: None,
+            predictor_sketch: None,
         })
     }
 

@@ -6,11 +6,13 @@ mod contract;
 mod error;
 mod rten;
 mod scripted;
+mod sketch;
 
 pub use contract::{Contract, DType, Dim, EncoderSpec, GraphSpec, Graphs, PredictorSpec, TensorSpec, VocabularySpec};
 pub use error::{ContractError, EngineError};
 pub use rten::{GraphBytes, RtenEngine};
 pub use scripted::ScriptedEngine;
+pub use sketch::{PROJECTIONS, Sketch};
 
 use serde::{Deserialize, Serialize};
 
@@ -90,10 +92,30 @@ pub struct EngineInfo {
     pub device: String,
     /// Arithmetic and storage, for example `f32 (weights stored as f16)`.
     pub precision: String,
+    /// The coarsest arithmetic that any layer runs in: it decides how closely another engine must agree.
+    pub arithmetic: Arithmetic,
     /// Name of the model from its contract.
     pub model: String,
     /// SHA-256 of the encoder graph, hexadecimal.
     pub encoder_sha256: String,
+    /// What the comparison with the model's stored reference outputs said, if there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parity: Option<String>,
+}
+
+/// What numbers a layer computes with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Arithmetic {
+    /// 32-bit float.
+    #[default]
+    F32,
+    /// 32-bit float with the products of matrix multiplications rounded to 10 bits of mantissa.
+    Tf32,
+    /// 16-bit float.
+    F16,
+    /// 16-bit float with 7 bits of mantissa.
+    Bf16,
 }
 
 /// The seam. All outputs are out-parameters, so that the steady state reuses its buffers.

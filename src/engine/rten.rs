@@ -8,8 +8,8 @@ use rten_tensor::{NdTensor, NdTensorView};
 
 use crate::{
     engine::{
-        Contract, DType, Dim, EncoderOutput, Engine, EngineError, EngineInfo, GraphSpec, JointLogits, Prediction,
-        PredictorState, TensorSpec, TokenId,
+        Arithmetic, Contract, DType, Dim, EncoderOutput, Engine, EngineError, EngineInfo, GraphSpec, JointLogits,
+        Prediction, PredictorState, TensorSpec, TokenId,
     },
     features::FeatureFrames,
 };
@@ -66,8 +66,10 @@ impl RtenEngine {
                 engine: format!("{NAME} {VERSION}"),
                 device: format!("CPU, {count} {}", if count == 1 { "thread" } else { "threads" }),
                 precision: format!("f32 (weights stored as {})", contract.weights),
+                arithmetic: Arithmetic::F32,
                 model: contract.name.clone(),
                 encoder_sha256: specs.encoder.sha256.clone(),
+                parity: None,
             },
             encoder: Graph::load(&specs.encoder, encoder, &["features", "length"], &["frames"])?,
             predictor: Graph::load(

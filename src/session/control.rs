@@ -70,6 +70,8 @@ impl Control {
             }
             Command::Stop => self.stop(),
             Command::Set(setting) => self.hand_over(Work::Set(setting)),
+            Command::StartTrace { audio } => self.hand_over(Work::StartTrace { audio }),
+            Command::StopTrace => self.hand_over(Work::StopTrace),
             Command::Restart => self.hand_over(Work::Restart),
             Command::ListDevices => self.list_devices(),
         }

@@ -22,6 +22,14 @@ pub enum SessionError {
         /// What was asked for.
         found: f64,
     },
+    /// Features that were fed do not fit their window.
+    #[error("features: expected [{} or up to 7 fewer, {}], found {found:?}", expected[0], expected[1])]
+    Features {
+        /// Mel frames and mel bins.
+        expected: [usize; 2],
+        /// The same as they came.
+        found: [usize; 2],
+    },
     /// A block lies before the end of the one before.
     #[error("audio went backwards: expected sample {expected} or later, found {found}")]
     Backwards {

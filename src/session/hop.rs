@@ -2,14 +2,23 @@
 
 use crate::{
     decode::{Decision, TdtDecoder, Vocabulary, WordToken},
-    engine::{EncoderOutput, Engine, EngineError},
+    engine::{EncoderOutput, Engine, EngineError, Prediction},
     features::{FeatureExtractor, FeatureFrames, FrontEnd, Normalization},
-    session::{Probe, Stage, Window, timeline::Timeline, utterance::Utterance},
+    session::{Probe, Stage, StepTensors, Window, timeline::Timeline, utterance::Utterance},
     units::{EncIdx, MelIdx},
 };
 
 /// Mel frames at a window's right edge whose FFT frame reaches beyond it: kept out of the running statistics.
 const EDGE_FRAMES: u64 = 2;
+
+/// What a hop is made with, borrowed from the session.
+pub(super) struct Means<'a> {
+    pub(super) engine: &'a mut dyn Engine,
+    pub(super) vocabulary: &'a Vocabulary,
+    pub(super) probe: &'a mut dyn Probe,
+    /// Committed decisions after which decoding ends; `None` for no end.
+    pub(super) most_decisions: Option<u64>,
+}
 
 /// Buffers that live from hop to hop.
 #[derive(Debug)]
@@ -18,6 +27,10 @@ pub(super) struct Hopper {
     features: FeatureFrames,
     encoded: EncoderOutput,
     hops: u64,
+    /// Committed decisions so far.
+    decisions: u64,
+    /// Committed decision whose tensors a guest wants, counted from 0.
+    pub(super) watched: Option<u64>,
 }
 
 impl Hopper {
@@ -27,45 +40,77 @@ impl Hopper {
             features: FeatureFrames::default(),
             encoded: EncoderOutput::default(),
             hops: 0,
+            decisions: 0,
+            watched: None,
         }
     }
 
-    /// Runs `window` of `utterance`. On an error the utterance stands where it stood.
-    #[expect(clippy::too_many_arguments, reason = "the parts of a session, borrowed one by one")]
+    /// Committed decisions so far.
+    pub(super) fn decisions(&self) -> u64 {
+        self.decisions
+    }
+
+    /// A new session: decisions are counted from 0 again. Hops keep their numbers.
+    pub(super) fn restart(&mut self) {
+        self.decisions = 0;
+    }
+
+    /// Runs `window` of `utterance` on the audio. On an error the utterance stands where it stood.
     pub(super) fn run(
         &mut self,
         mut window: Window,
         norm: Normalization,
         timeline: &Timeline,
         utterance: &mut Utterance,
-        engine: &mut dyn Engine,
-        vocabulary: &Vocabulary,
-        probe: &mut dyn Probe,
+        means: &mut Means<'_>,
     ) -> Result<(), EngineError> {
         window.hop = self.hops;
         window.start = window.start.max(timeline.first_frame());
-        probe.on(Stage::Window(&window));
-
+        means.probe.on(Stage::Window(&window));
         let samples = timeline.slice(window.start, window.end);
+        means.probe.on(Stage::Samples(samples));
         self.extractor.log_mel(window.start.mel(), samples, &mut self.features);
         self.count_in(&window, utterance);
         FeatureExtractor::normalize(norm, &utterance.stats, &mut self.features);
-        probe.on(Stage::Features(&self.features));
+        self.decide(&window, utterance, means)
+    }
 
+    /// The same on features that were computed elsewhere, as the encoder is to get them.
+    pub(super) fn run_on_features(
+        &mut self,
+        mut window: Window,
+        features: &FeatureFrames,
+        utterance: &mut Utterance,
+        means: &mut Means<'_>,
+    ) -> Result<(), EngineError> {
+        window.hop = self.hops;
+        means.probe.on(Stage::Window(&window));
+        self.features.clone_from(features);
+        self.decide(&window, utterance, means)
+    }
+
+    /// From normalised features to words.
+    fn decide(&mut self, window: &Window, utterance: &mut Utterance, means: &mut Means<'_>) -> Result<(), EngineError> {
+        let Means { engine, vocabulary, probe, most_decisions } = means;
+        probe.on(Stage::Features(&self.features));
         engine.encode(&self.features, &mut self.encoded)?;
         probe.on(Stage::Encoder(&self.encoded));
 
         let mut progress = utterance.progress.clone();
         let limit = if window.last { EncIdx(u64::MAX) } else { window.commit_to };
-        let committed = self.decode(&mut progress.decoder, limit, engine)?;
-        let ahead = if window.last {
+        let left = most_decisions.map_or(u64::MAX, |most| most.saturating_sub(self.decisions));
+        let (committed, step) = self.decode_committed(&mut progress.decoder, limit, left, &mut **engine)?;
+        let ahead = if window.last || committed.len() as u64 == left {
             Vec::new()
         } else {
-            self.decode(&mut progress.decoder.clone(), EncIdx(u64::MAX), engine)?
+            self.decode(&mut progress.decoder.clone(), EncIdx(u64::MAX), &mut **engine)?
         };
         // Told only now: a hop that fails half way is tried again, and nobody must hear its decisions twice.
         for decision in &committed {
             probe.on(Stage::Decision(decision));
+        }
+        if let Some(step) = &step {
+            probe.on(Stage::Step(step));
         }
         for decision in &ahead {
             probe.on(Stage::TailDecision(decision));
@@ -77,15 +122,16 @@ impl Hopper {
         };
         progress.open.extend(tokens(&committed));
         let tail = tokens(&ahead);
-        let words = progress.take_words(&tail, vocabulary, &window);
-        let tail = progress.tail_words(&tail, vocabulary, &window);
-        utterance.done(&window, progress);
+        let words = progress.take_words(&tail, vocabulary, window);
+        let tail = progress.tail_words(&tail, vocabulary, window);
+        utterance.done(window, progress);
         self.hops += 1;
+        self.decisions += committed.len() as u64;
         if !words.is_empty() {
             probe.on(Stage::Committed(&words));
         }
         probe.on(Stage::Tail(&tail));
-        probe.on(Stage::HopEnd(&window));
+        probe.on(Stage::HopEnd(window));
         Ok(())
     }
 
@@ -96,6 +142,32 @@ impl Hopper {
         engine: &mut dyn Engine,
     ) -> Result<Vec<Decision>, EngineError> {
         std::iter::from_fn(|| decoder.step(&self.encoded, until, engine).transpose()).collect()
+    }
+
+    /// At most `most` decisions, and the tensors of the watched one if it is among them.
+    fn decode_committed(
+        &self,
+        decoder: &mut TdtDecoder,
+        until: EncIdx,
+        most: u64,
+        engine: &mut dyn Engine,
+    ) -> Result<(Vec<Decision>, Option<StepTensors>), EngineError> {
+        let (mut decisions, mut watched) = (Vec::new(), None);
+        while (decisions.len() as u64) < most {
+            let index = self.decisions + decisions.len() as u64;
+            let mut used: Option<Prediction> = None;
+            if self.watched == Some(index) {
+                decoder.prime(engine)?;
+                used = decoder.prediction().cloned();
+            }
+            let Some(decision) = decoder.step(&self.encoded, until, engine)? else { break };
+            if let (Some(prediction), Some(frame)) = (used, self.encoded.frame(decision.frame)) {
+                let (frame, logits) = (frame.to_vec(), decoder.logits().clone());
+                watched = Some(StepTensors { index, at: decision.frame, frame, prediction, logits });
+            }
+            decisions.push(decision);
+        }
+        Ok((decisions, watched))
     }
 
     /// Adds the frames that this window is the first to see in full to the utterance's statistics.

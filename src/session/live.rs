@@ -1,5 +1,7 @@
 //! What the window draws: the latest state (overwritten by design) and the plot feed (may lose, words may not).
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     decode::{Decision, Word},
     session::{EndReason, Setting, Window},
@@ -26,13 +28,16 @@ pub struct LiveSnapshot {
 }
 
 /// Cost of one hop in milliseconds.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct HopTiming {
     /// Samples to normalised log-mel.
+    #[serde(rename = "features")]
     pub features_millis: f32,
     /// Encoder.
+    #[serde(rename = "encode")]
     pub encode_millis: f32,
     /// Predictor, joint and the loop, tail included.
+    #[serde(rename = "decode")]
     pub decode_millis: f32,
 }
 

@@ -1,10 +1,8 @@
 //! What the inference thread tells the window: words as events, the newest state, the plot feed, and what a hop cost.
 
-use std::time::Instant;
-
 use crate::{
     audio::AudioBlock,
-    session::{Event, HopPlot, HopTiming, LiveSnapshot, PlotItem, Probe, Stage, Window, outbox::Outbox},
+    session::{Event, HopPlot, HopTiming, LiveSnapshot, PlotItem, Probe, Stage, StageTimer, Window, outbox::Outbox},
     units::{MelIdx, SAMPLES_PER_ENC, SampleIdx},
 };
 
@@ -24,7 +22,7 @@ pub(super) struct LiveProbe {
     hop: HopPlot,
     /// First mel frame the plots have not seen.
     mel_end: MelIdx,
-    mark: Instant,
+    timer: StageTimer,
 }
 
 impl LiveProbe {
@@ -44,7 +42,7 @@ impl LiveProbe {
             encoded: SampleIdx(0),
             hop: HopPlot::default(),
             mel_end: MelIdx(0),
-            mark: Instant::now(),
+            timer: StageTimer::default(),
         }
     }
 
@@ -79,19 +77,11 @@ impl LiveProbe {
         self.plots.push(item).ok();
     }
 
-    /// Milliseconds since the last mark.
-    fn lap(&mut self) -> f32 {
-        let now = Instant::now();
-        let millis = (now - self.mark).as_secs_f32() * 1000.0;
-        self.mark = now;
-        millis
-    }
-
-    fn end_hop(&mut self, window: &Window) {
+    fn end_hop(&mut self, window: &Window, timing: HopTiming) {
         self.hops += 1;
         self.encoded = window.end.sample();
-        self.hop.timing.decode_millis = self.lap();
-        self.snapshot.timing = self.hop.timing;
+        self.hop.timing = timing;
+        self.snapshot.timing = timing;
         let hop = std::mem::take(&mut self.hop);
         self.plot(PlotItem::Hop(Box::new(hop)));
     }
@@ -99,30 +89,26 @@ impl LiveProbe {
 
 impl Probe for LiveProbe {
     fn on(&mut self, stage: Stage<'_>) {
+        let timing = self.timer.hear(stage);
         match stage {
             Stage::UtteranceStart(at) => {
                 self.snapshot.speaking = true;
                 self.plot(PlotItem::UtteranceStart(at));
             }
-            Stage::Window(window) => {
-                self.hop = HopPlot { window: *window, timing: HopTiming::default(), ..HopPlot::default() };
-                self.mark = Instant::now();
-            }
+            Stage::Window(window) => self.hop = HopPlot { window: *window, ..HopPlot::default() },
             Stage::Features(features) => {
-                self.hop.timing.features_millis = self.lap();
                 let skip = self.mel_end.0.saturating_sub(features.start.0) as usize;
                 self.hop.mel_start = MelIdx(features.start.0 + skip as u64);
                 self.hop.mel_bins = features.mel_bins;
                 self.hop.mel = features.data.get(skip * features.mel_bins..).unwrap_or_default().to_vec();
                 self.mel_end = self.mel_end.max(MelIdx(features.start.0 + features.len() as u64));
-                self.mark = Instant::now();
+                self.timer.resume();
             }
-            Stage::Encoder(_) => self.hop.timing.encode_millis = self.lap(),
             Stage::Decision(decision) => self.hop.decisions.push(decision.clone()),
             Stage::TailDecision(decision) => self.hop.tail.push(decision.clone()),
             Stage::Committed(words) => self.outbox.send(Event::Committed(words.to_vec())),
             Stage::Tail(words) => self.snapshot.tail = words.to_vec(),
-            Stage::HopEnd(window) => self.end_hop(window),
+            Stage::HopEnd(window) => self.end_hop(window, timing.unwrap_or_default()),
             Stage::UtteranceEnd(at, reason) => {
                 self.snapshot.speaking = false;
                 self.plot(PlotItem::UtteranceEnd(at, reason));
@@ -137,6 +123,7 @@ impl Probe for LiveProbe {
                 self.plot(PlotItem::Gap(at.enc(), samples));
                 self.outbox.send(Event::AudioLost { at, samples });
             }
+            Stage::Audio(_) | Stage::Samples(_) | Stage::Encoder(_) | Stage::Step(_) => {}
         }
     }
 }

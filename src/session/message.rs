@@ -37,6 +37,13 @@ pub enum Command {
     Set(Setting),
     /// List the input devices: answered by [`Event::Devices`].
     ListDevices,
+    /// Write the run down from now on; a trace that is open goes on. Answered by [`Event::TraceStarted`] or a notice.
+    StartTrace {
+        /// Keep the sound too, so that the run can be made again.
+        audio: bool,
+    },
+    /// End the trace: answered by [`Event::TraceStopped`].
+    StopTrace,
     /// Load the model again after [`Event::EngineFailed`].
     Restart,
 }
@@ -93,6 +100,16 @@ pub enum Event {
     DeviceBack {
         /// Its name.
         source: String,
+    },
+    /// The run is being written down.
+    TraceStarted {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The trace is whole on disk, or could not be written any further, which a notice tells.
+    TraceStopped {
+        /// The file.
+        path: PathBuf,
     },
     /// Something worth reading that stops nothing, such as NaN samples in a file.
     Notice(String),

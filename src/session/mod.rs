@@ -15,6 +15,7 @@ mod outbox;
 mod pipeline;
 mod probe;
 mod settings;
+mod stopwatch;
 mod timeline;
 mod utterance;
 mod window;
@@ -26,8 +27,9 @@ pub use handle::{LiveHandle, Waker};
 pub use live::{HopPlot, HopTiming, LevelSnapshot, LiveSnapshot, PlotItem};
 pub use message::{Command, DeviceEntry, Event, Ready, Source};
 pub use pipeline::Session;
-pub use probe::{EndReason, Probe, Stage, Window};
+pub use probe::{EndReason, Probe, Stage, StepTensors, Window};
 pub use settings::{
     EndpointSettings, FeatureNorm, Normalization, Punctuation, SessionSettings, Setting, TopK, WindowSettings,
 };
-pub use worker::{OpenGuest, OpenModel};
+pub use stopwatch::StageTimer;
+pub use worker::{OpenModel, OpenTrace, TraceGuest, Tracing};

@@ -6,11 +6,12 @@ use crate::{
     audio::AudioBlock,
     decode::{TdtRules, Vocabulary},
     engine::{Contract, Engine, EngineInfo},
+    features::FeatureFrames,
     models::Model,
     session::{
-        EndReason, Probe, SessionError, SessionSettings, Setting, Stage,
+        EndReason, Probe, SessionError, SessionSettings, Setting, Stage, Window,
         endpoint::{Gate, VoiceGate},
-        hop::Hopper,
+        hop::{Hopper, Means},
         timeline::Timeline,
         utterance::Utterance,
         window::Policy,
@@ -132,6 +133,16 @@ impl Session {
         matches!(self.state, State::Speaking(_))
     }
 
+    /// Tells the tensors of committed decision `index`, counted from 0, as [`Stage::Step`].
+    pub fn watch_step(&mut self, index: Option<u64>) {
+        self.hopper.watched = index;
+    }
+
+    /// Whether as many decisions were committed as `settings.debug_steps` allows: what is pushed is ignored from then on.
+    pub fn is_exhausted(&self) -> bool {
+        self.settings.debug_steps.is_some_and(|most| self.hopper.decisions() >= most)
+    }
+
     /// Changes a setting from the next hop on. Out of range: refused, and the old one stays.
     pub fn set(&mut self, setting: Setting) -> Result<(), SessionError> {
         self.check(&setting)?;
@@ -156,12 +167,54 @@ impl Session {
             self.gate.reset(block.start);
             self.state = State::Listening(block.start.enc());
         }
+        probe.on(Stage::Audio(block));
         self.timeline.push(block.samples());
+        if self.is_exhausted() {
+            return Ok(());
+        }
         if !self.is_speaking() {
             self.apply_pending(self.timeline.end().enc(), probe);
         }
         self.hear(block, probe)?;
         self.run_due(probe)
+    }
+
+    /// Takes the next window with features that were computed elsewhere, normalised as the encoder is to get them, instead
+    /// of audio. Windows follow one another as [`Stage::Window`] told them; the one marked `last` ends its utterance.
+    pub fn push_features(
+        &mut self,
+        window: Window,
+        features: &FeatureFrames,
+        probe: &mut dyn Probe,
+    ) -> Result<(), SessionError> {
+        let expected = (window.end.0 - window.start.0.min(window.end.0)) as usize;
+        if features.mel_bins != self.contract.front_end.mel_bins || features.len().div_ceil(MEL_PER_ENC) != expected {
+            return Err(SessionError::Features {
+                expected: [expected * MEL_PER_ENC, self.contract.front_end.mel_bins],
+                found: [features.len(), features.mel_bins],
+            });
+        }
+        if self.is_exhausted() {
+            return Ok(());
+        }
+        self.apply_pending(window.commit_from, probe);
+        if !self.is_speaking() {
+            self.timeline.jump_to(window.commit_from.sample());
+            self.begin(window.commit_from, probe);
+        }
+        let State::Speaking(utterance) = &mut self.state else { return Ok(()) };
+        let mut means = Means {
+            engine: &mut *self.engine,
+            vocabulary: &self.vocabulary,
+            probe: &mut *probe,
+            most_decisions: self.settings.debug_steps,
+        };
+        self.hopper.run_on_features(window, features, utterance, &mut means)?;
+        if window.last {
+            self.state = State::Listening(window.end);
+            probe.on(Stage::UtteranceEnd(window.end, EndReason::Stopped));
+        }
+        Ok(())
     }
 
     /// The source ended or dictation stops: commits all there is. The session can be pushed to again.
@@ -174,6 +227,7 @@ impl Session {
     /// As new, at position 0 and with the settings as they are; the engine is kept. What was not finished is forgotten.
     pub fn reset(&mut self) {
         self.timeline = Timeline::new(self.longest_window() as usize);
+        self.hopper.restart();
         self.gate.reset(SampleIdx(0));
         self.state = State::Listening(EncIdx(0));
     }
@@ -233,23 +287,33 @@ impl Session {
             let at = utterance.commit_line();
             // A change may move the next hop: ask again after it.
             self.apply_pending(at, probe);
-            let State::Speaking(utterance) = &mut self.state else { return Ok(()) };
+            let State::Speaking(utterance) = &self.state else { return Ok(()) };
             let Some(window) = utterance.due(self.timeline.end()) else { return Ok(()) };
-            let norm = self.settings.feature_norm.resolve(self.contract.front_end.normalization);
-            self.hopper.run(window, norm, &self.timeline, utterance, &mut *self.engine, &self.vocabulary, probe)?;
+            self.hop(window, probe)?;
         }
     }
 
     /// Ends the open utterance, if there is one, with the audio up to `at`.
     fn end_utterance(&mut self, at: SampleIdx, reason: EndReason, probe: &mut dyn Probe) -> Result<(), SessionError> {
-        let State::Speaking(utterance) = &mut self.state else { return Ok(()) };
+        let State::Speaking(utterance) = &self.state else { return Ok(()) };
         let window = utterance.last(at);
-        let norm = self.settings.feature_norm.resolve(self.contract.front_end.normalization);
-        self.hopper.run(window, norm, &self.timeline, utterance, &mut *self.engine, &self.vocabulary, probe)?;
+        self.hop(window, probe)?;
         self.state = State::Listening(EncIdx(window.end.0).max(at.enc()));
         probe.on(Stage::Tail(&[]));
         probe.on(Stage::UtteranceEnd(window.end, reason));
         Ok(())
+    }
+
+    fn hop(&mut self, window: Window, probe: &mut dyn Probe) -> Result<(), SessionError> {
+        let State::Speaking(utterance) = &mut self.state else { return Ok(()) };
+        let norm = self.settings.feature_norm.resolve(self.contract.front_end.normalization);
+        let mut means = Means {
+            engine: &mut *self.engine,
+            vocabulary: &self.vocabulary,
+            probe,
+            most_decisions: self.settings.debug_steps,
+        };
+        Ok(self.hopper.run(window, norm, &self.timeline, utterance, &mut means)?)
     }
 
     fn apply_pending(&mut self, at: EncIdx, probe: &mut dyn Probe) {

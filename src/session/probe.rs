@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    audio::AudioBlock,
     decode::{Decision, Word},
-    engine::EncoderOutput,
+    engine::{EncoderOutput, JointLogits, Prediction},
     features::FeatureFrames,
     session::Setting,
     units::{EncIdx, SampleIdx},
@@ -27,6 +28,21 @@ pub struct Window {
     pub last: bool,
 }
 
+/// Everything that went into one joint evaluation, and what came out.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StepTensors {
+    /// Counts committed decisions of the session, from 0.
+    pub index: u64,
+    /// Encoder frame.
+    pub at: EncIdx,
+    /// Its values, `[dim]`.
+    pub frame: Vec<f32>,
+    /// The prediction network's output and its state after the token before.
+    pub prediction: Prediction,
+    /// Raw logits of both heads.
+    pub logits: JointLogits,
+}
+
 /// Why an utterance ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -43,10 +59,14 @@ pub enum EndReason {
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Stage<'a> {
+    /// A block was taken in.
+    Audio(&'a AudioBlock),
     /// An utterance begins; its first window starts at this frame.
     UtteranceStart(EncIdx),
     /// A hop begins.
     Window(&'a Window),
+    /// Samples of the window, 16 kHz; not told where features were fed.
+    Samples(&'a [f32]),
     /// Normalised features of the window, as the encoder gets them.
     Features(&'a FeatureFrames),
     /// Encoder frames of the window.
@@ -55,6 +75,8 @@ pub enum Stage<'a> {
     Decision(&'a Decision),
     /// A decision on the right context, made on a copy of the decoder state: the next hop makes it again.
     TailDecision(&'a Decision),
+    /// The tensors of the committed step that [`crate::session::Session::watch_step`] asked for.
+    Step(&'a StepTensors),
     /// Words that will not change any more.
     Committed(&'a [Word]),
     /// The words of the right context, all of them anew each hop.
@@ -73,6 +95,11 @@ pub enum Stage<'a> {
 pub trait Probe {
     /// Called on the thread that pushes audio; must not block.
     fn on(&mut self, stage: Stage<'_>);
+
+    /// Why it cannot go on, once, if it cannot: whoever runs the session tells the user and lets the guest go.
+    fn fault(&mut self) -> Option<String> {
+        None
+    }
 }
 
 impl Probe for () {
@@ -83,11 +110,19 @@ impl<P: Probe + ?Sized> Probe for &mut P {
     fn on(&mut self, stage: Stage<'_>) {
         (**self).on(stage);
     }
+
+    fn fault(&mut self) -> Option<String> {
+        (**self).fault()
+    }
 }
 
 impl<P: Probe + ?Sized> Probe for Box<P> {
     fn on(&mut self, stage: Stage<'_>) {
         (**self).on(stage);
+    }
+
+    fn fault(&mut self) -> Option<String> {
+        (**self).fault()
     }
 }
 
@@ -97,11 +132,19 @@ impl<P: Probe> Probe for Option<P> {
             probe.on(stage);
         }
     }
+
+    fn fault(&mut self) -> Option<String> {
+        self.as_mut().and_then(Probe::fault)
+    }
 }
 
 impl<A: Probe, B: Probe> Probe for (A, B) {
     fn on(&mut self, stage: Stage<'_>) {
         self.0.on(stage);
         self.1.on(stage);
+    }
+
+    fn fault(&mut self) -> Option<String> {
+        self.0.fault().or_else(|| self.1.fault())
     }
 }

@@ -82,6 +82,9 @@ pub struct SessionSettings {
     pub punctuation: Punctuation,
     /// How many candidates of the token head each decision keeps; at least 2.
     pub top_k: TopK,
+    /// End after this many committed decisions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub debug_steps: Option<u64>,
 }
 
 /// Candidates kept per decision, at least 2.

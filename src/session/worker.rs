@@ -2,6 +2,7 @@
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
+    path::PathBuf,
     time::Duration,
 };
 
@@ -18,14 +19,47 @@ use crate::{
 /// Loads model and engine; called on the inference thread, again after a failure. The error is shown as it is.
 pub type OpenModel = Box<dyn Fn() -> Result<(Model, Box<dyn Engine>), String> + Send>;
 
-/// Makes a guest that listens to the session beside the window: once, on the inference thread, when the model is loaded.
-pub type OpenGuest = Box<dyn FnOnce(&Session) -> Result<Box<dyn Probe + Send>, String> + Send>;
+/// Makes the guest that writes the session down, on the inference thread. `audio`: the sound is to be kept too.
+/// The error is shown as it is.
+pub type OpenTrace = Box<dyn FnMut(&mut Session, bool) -> Result<TraceGuest, String> + Send>;
+
+/// A guest that writes the session down beside the window. Dropping it ends the file.
+pub struct TraceGuest {
+    /// The file.
+    pub path: PathBuf,
+    /// What listens.
+    pub probe: Box<dyn Probe + Send>,
+}
+
+impl std::fmt::Debug for TraceGuest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TraceGuest").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+/// How a run is written down.
+pub struct Tracing {
+    /// Makes the trace.
+    pub open: OpenTrace,
+    /// As soon as the model is loaded; else when [`crate::session::Command::StartTrace`] says so.
+    pub at_once: bool,
+}
+
+impl std::fmt::Debug for Tracing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tracing").field("at_once", &self.at_once).finish_non_exhaustive()
+    }
+}
 
 /// From the control thread to the inference thread.
 pub(super) enum Work {
     /// Blocks of a new source, from position 0. The ring is abandoned when the source has ended.
     Attach(rtrb::Consumer<AudioBlock>),
     Set(Setting),
+    StartTrace {
+        audio: bool,
+    },
+    StopTrace,
     Restart,
 }
 
@@ -42,8 +76,8 @@ pub(super) struct Worker {
     settings: SessionSettings,
     work: Receiver<Work>,
     probe: LiveProbe,
-    open_guest: Option<OpenGuest>,
-    guest: Option<Box<dyn Probe + Send>>,
+    tracing: Option<Tracing>,
+    trace: Option<TraceGuest>,
     session: Option<Session>,
     source: Option<Attached>,
     failures: u32,
@@ -65,12 +99,12 @@ enum Next {
 impl Worker {
     pub(super) fn new(
         open: OpenModel,
-        open_guest: Option<OpenGuest>,
+        tracing: Option<Tracing>,
         settings: SessionSettings,
         work: Receiver<Work>,
         probe: LiveProbe,
     ) -> Self {
-        Self { open, settings, work, probe, open_guest, guest: None, session: None, source: None, failures: 0 }
+        Self { open, settings, work, probe, tracing, trace: None, session: None, source: None, failures: 0 }
     }
 
     /// The thread's body: until the control thread hangs up.
@@ -113,12 +147,10 @@ impl Worker {
                     mel_bins: contract.front_end.mel_bins,
                 }));
                 self.failures = 0;
-                match self.open_guest.take().map(|open| open(&session)) {
-                    None => {}
-                    Some(Ok(guest)) => self.guest = Some(guest),
-                    Some(Err(reason)) => self.probe.outbox.send(Event::Notice(reason)),
-                }
                 self.session = Some(session);
+                if self.tracing.as_mut().is_some_and(|tracing| std::mem::take(&mut tracing.at_once)) {
+                    self.start_trace(false);
+                }
             }
             Err(reason) => self.fail(reason),
         }
@@ -139,6 +171,8 @@ impl Worker {
                     self.probe.outbox.send(Event::SettingRefused { setting, reason: error.to_string() });
                 }
             }
+            Work::StartTrace { audio } => self.start_trace(audio),
+            Work::StopTrace => self.stop_trace(),
             // What the source still holds is decoded by the new session, at the positions it had.
             Work::Restart => {
                 self.session = None;
@@ -147,20 +181,43 @@ impl Worker {
         }
     }
 
+    fn start_trace(&mut self, audio: bool) {
+        let (Some(tracing), Some(session), None) = (&mut self.tracing, &mut self.session, &self.trace) else { return };
+        match (tracing.open)(session, audio) {
+            Ok(guest) => {
+                self.probe.outbox.send(Event::TraceStarted { path: guest.path.clone() });
+                self.trace = Some(guest);
+            }
+            Err(reason) => self.probe.outbox.send(Event::Notice(reason)),
+        }
+    }
+
+    /// Dropping the guest waits for its last line.
+    fn stop_trace(&mut self) {
+        if let Some(TraceGuest { path, mut probe }) = self.trace.take() {
+            if let Some(reason) = probe.fault() {
+                self.probe.outbox.send(Event::Notice(reason));
+            }
+            drop(probe);
+            self.probe.outbox.send(Event::TraceStopped { path });
+        }
+    }
+
     /// Takes one block, or ends a source that has ended.
     fn turn(&mut self) -> Next {
         let (Some(session), Some(source)) = (&mut self.session, &mut self.source) else { return Next::Idle };
         let hops = self.probe.hops;
+        let mut trace = self.trace.as_mut().map(|trace| &mut trace.probe);
         let done = match source.blocks.pop() {
             Ok(block) => {
                 let start = SampleIdx(source.offset.0 + block.start.0);
                 let block = AudioBlock::new(start, block.samples());
                 self.probe.plot_level(&block);
-                guarded(|| session.push(&block, &mut (&mut self.probe, &mut self.guest))).map(|()| Next::Continue)
+                guarded(|| session.push(&block, &mut (&mut self.probe, &mut trace))).map(|()| Next::Continue)
             }
             // Abandoned is asked before empty: a block pushed in between is not lost.
-            Err(_) if source.blocks.is_abandoned() && source.blocks.is_empty() => {
-                guarded(|| session.finish(&mut (&mut self.probe, &mut self.guest))).map(|()| Next::Idle)
+            Err(_) if session.is_exhausted() || source.blocks.is_abandoned() && source.blocks.is_empty() => {
+                guarded(|| session.finish(&mut (&mut self.probe, &mut trace))).map(|()| Next::Idle)
             }
             Err(_) => return Next::Wait(TICK),
         };
@@ -170,6 +227,11 @@ impl Worker {
                 self.failures = 0;
                 if self.probe.hops != hops || matches!(next, Next::Idle) {
                     self.probe.publish(queued);
+                    if trace.is_some_and(|trace| {
+                        trace.fault().map(|reason| self.probe.outbox.send(Event::Notice(reason))).is_some()
+                    }) {
+                        self.stop_trace();
+                    }
                 }
                 if matches!(next, Next::Idle) {
                     self.source = None;

@@ -1,12 +1,14 @@
 //! The lines of a trace. The first is the header; then they follow in the order in which things happened.
+//!
+//! `engines/trace.schema.json` says the same for other programs.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
     decode::{Decision, Word},
     engine::{Contract, EngineInfo},
-    features::FeatureFrames,
-    session::{EndReason, SessionSettings, Setting, Window},
+    session::{EndReason, HopTiming, SessionSettings, Setting, Window},
+    trace::{AudioStats, EncoderStats, FeatureStats, TensorFiles},
     units::{EncIdx, SampleIdx},
 };
 
@@ -24,8 +26,15 @@ pub enum Line {
         /// Encoder frame.
         frame: EncIdx,
     },
+    /// From here on the side file of the audio is contiguous.
+    Audio {
+        /// Position of the sample in the session.
+        at: SampleIdx,
+        /// Its row in the side file.
+        row: u64,
+    },
     /// A hop is done; its decisions follow.
-    Hop(HopLine),
+    Hop(Box<HopLine>),
     /// One decision.
     Decision(Box<DecisionLine>),
     /// Words that will not change any more.
@@ -59,6 +68,13 @@ pub enum Line {
         /// Lines.
         lines: u64,
     },
+    /// The run ended as it should. A trace without this line was cut off.
+    End {
+        /// Hops written.
+        hops: u64,
+        /// Committed decisions written.
+        decisions: u64,
+    },
 }
 
 /// What ran, and how.
@@ -80,6 +96,20 @@ pub struct Header {
     pub whole_file: bool,
     /// Device or file.
     pub source: String,
+    /// What the session was fed.
+    pub input: Input,
+    /// Side files, if any were asked for.
+    pub tensors: Option<TensorFiles>,
+}
+
+/// What a session was fed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Input {
+    /// Samples.
+    Audio,
+    /// Features that were computed elsewhere.
+    Features,
 }
 
 /// One hop.
@@ -87,38 +117,28 @@ pub struct Header {
 pub struct HopLine {
     /// Borders in encoder frames.
     pub window: Window,
+    /// Samples of the window; `None` where features were fed.
+    pub audio: Option<AudioStats>,
     /// Features as the encoder got them.
     pub features: FeatureStats,
+    /// What the encoder answered.
+    pub encoder: EncoderStats,
     /// Cost in milliseconds.
-    pub millis: HopMillis,
+    pub millis: HopTiming,
+    /// Where the window begins in the side files.
+    pub rows: Rows,
 }
 
-/// Statistics of a window's normalised features.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct FeatureStats {
-    /// Mel frames.
-    pub frames: usize,
-    /// Values per frame.
-    pub mel_bins: usize,
-    /// Mean of all values.
-    pub mean: f64,
-    /// Standard deviation of all values, with N.
-    pub std: f64,
-    /// Least value.
-    pub min: f32,
-    /// Largest value.
-    pub max: f32,
-}
-
-/// Cost of a hop in milliseconds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct HopMillis {
-    /// Samples to normalised features.
-    pub features: f32,
-    /// Encoder.
-    pub encode: f32,
-    /// Predictor, joint, loop and words; tail included.
-    pub decode: f32,
+/// First rows of a window in the side files; `None` where there is no such file or the row did not get into it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Rows {
+    /// Sample.
+    pub audio: Option<u64>,
+    /// Mel frame.
+    pub features: Option<u64>,
+    /// Encoder frame.
+    pub encoder: Option<u64>,
 }
 
 /// One decision, with what a reader would otherwise have to look up.
@@ -135,22 +155,4 @@ pub struct DecisionLine {
     /// The whole record.
     #[serde(flatten)]
     pub decision: Decision,
-}
-
-impl FeatureStats {
-    /// Of one window.
-    pub fn of(features: &FeatureFrames) -> Self {
-        let count = features.data.len().max(1) as f64;
-        let mean = features.data.iter().map(|x| f64::from(*x)).sum::<f64>() / count;
-        let square = features.data.iter().map(|x| (f64::from(*x) - mean).powi(2)).sum::<f64>() / count;
-        let fold = |pick: fn(f32, f32) -> f32| features.data.iter().copied().reduce(pick).unwrap_or_default();
-        Self {
-            frames: features.len(),
-            mel_bins: features.mel_bins,
-            mean,
-            std: square.sqrt(),
-            min: fold(f32::min),
-            max: fold(f32::max),
-        }
-    }
 }

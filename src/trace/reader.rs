@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     decode::Word,
-    trace::{DecisionLine, FORMAT, Header, HopLine, Line},
+    trace::{DecisionLine, FORMAT, Header, HopLine, Line, Tensors, npy::NpyError},
 };
 
 /// A trace could not be read.
@@ -41,6 +41,9 @@ pub enum TraceError {
         /// What stands there.
         found: String,
     },
+    /// A side file that the header names cannot be used.
+    #[error("a side file of the trace cannot be used: {0}")]
+    Tensors(#[from] NpyError),
 }
 
 /// A whole trace.
@@ -50,10 +53,19 @@ pub struct Trace {
     pub header: Header,
     /// Hops in order.
     pub hops: Vec<Hop>,
-    /// Lines that are not part of a hop, with the number of hops before them.
-    pub marks: Vec<(usize, Line)>,
-    /// The last line was cut off.
+    /// Lines that are not part of a hop.
+    pub marks: Vec<Mark>,
+    /// The run did not end as it should: there is no last line that says so.
     pub truncated: bool,
+}
+
+/// A line that is not part of a hop.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Mark {
+    /// Hops before it.
+    pub hops: usize,
+    /// The line.
+    pub line: Line,
 }
 
 /// A hop and what was decided in it.
@@ -75,28 +87,26 @@ impl Trace {
         let read_error = |source| TraceError::Read { path: path.to_owned(), source };
         let mut lines = BufReader::new(File::open(path).map_err(read_error)?).split(b'\n').enumerate().peekable();
         let mut header = None;
-        let (mut hops, mut marks, mut truncated) = (Vec::<Hop>::new(), Vec::new(), false);
+        let (mut hops, mut marks, mut truncated) = (Vec::<Hop>::new(), Vec::new(), true);
         while let Some((index, bytes)) = lines.next() {
             let bytes = bytes.map_err(read_error)?;
             let line: Line = match serde_json::from_slice(&bytes) {
                 Ok(line) => line,
-                Err(_) if index > 0 && lines.peek().is_none() => {
-                    truncated = true;
-                    break;
-                }
+                Err(_) if index > 0 && lines.peek().is_none() => break,
                 Err(source) => return Err(TraceError::Line { path: path.to_owned(), line: index + 1, source }),
             };
             match (line, hops.last_mut()) {
                 (Line::Header(found), _) if found.format == FORMAT && index == 0 => header = Some(*found),
                 (Line::Hop(line), _) => {
-                    hops.push(Hop { line, decisions: Vec::new(), tail: Vec::new(), words: Vec::new() });
+                    hops.push(Hop { line: *line, decisions: Vec::new(), tail: Vec::new(), words: Vec::new() });
                 }
                 (Line::Decision(decision), Some(hop)) => {
                     let list = if decision.tail { &mut hop.tail } else { &mut hop.decisions };
                     list.push(*decision);
                 }
                 (Line::Committed { words }, Some(hop)) => hop.words.extend(words),
-                (line, _) if index > 0 => marks.push((hops.len(), line)),
+                (Line::End { .. }, _) if index > 0 => truncated = false,
+                (line, _) if index > 0 => marks.push(Mark { hops: hops.len(), line }),
                 (line, _) => {
                     let found = serde_json::to_string(&line).unwrap_or_default().chars().take(120).collect();
                     return Err(TraceError::Header { path: path.to_owned(), found });
@@ -106,6 +116,12 @@ impl Trace {
         let header =
             header.ok_or_else(|| TraceError::Header { path: path.to_owned(), found: "an empty file".to_owned() })?;
         Ok(Self { header, hops, marks, truncated })
+    }
+
+    /// The side files of the trace at `path`; empty where there are none.
+    pub fn tensors(&self, path: &Path) -> Result<Tensors, TraceError> {
+        let files = self.header.tensors.as_ref();
+        Ok(files.map(|files| Tensors::read(path, files)).transpose()?.unwrap_or_default())
     }
 
     /// All committed decisions in order.

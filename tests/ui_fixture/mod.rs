@@ -7,6 +7,7 @@ use std::f32::consts::TAU;
 use dictoscope::{
     config::{Settings, Theme},
     decode::{Candidate, Decision, Suppressed, TokenId, Word, WordToken, log_sum_exp},
+    engine::Arithmetic,
     session::{
         EndReason, EngineInfo, Event, HopPlot, HopTiming, LevelSnapshot, LiveSnapshot, Normalization, PlotItem,
         Punctuation, Ready, Setting, Window,
@@ -73,6 +74,8 @@ pub(crate) fn ready() -> Ready {
     let pieces: Vec<String> = (0..=BLANK).map(|token| piece(token).to_owned()).collect();
     Ready {
         engine: EngineInfo {
+            arithmetic: Arithmetic::F32,
+            parity: None,
             engine: "rten 0.27".into(),
             device: "CPU, 2 threads".into(),
             precision: "f32 (weights stored as f16)".into(),
@@ -119,6 +122,8 @@ fn decisions(offset: u64) -> Vec<Decision> {
             duration_lse,
             duration_probability: (sorted[0] - duration_lse).exp(),
             suppressed: None,
+            encoder_sketch: None,
+            predictor_sketch: None,
         }
     };
     ROWS.iter().enumerate().map(decision).collect()

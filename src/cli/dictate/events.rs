@@ -67,6 +67,8 @@ fn as_json(event: &Event) -> Value {
         }
         Event::DeviceLost { reason } => json!({ "event": "device_lost", "reason": reason }),
         Event::DeviceBack { source } => json!({ "event": "device_back", "source": source }),
+        Event::TraceStarted { path } => json!({ "event": "trace_started", "file": path }),
+        Event::TraceStopped { path } => json!({ "event": "trace_stopped", "file": path }),
         Event::Notice(text) => json!({ "event": "notice", "text": text }),
         Event::SourceFailed { reason } => json!({ "event": "source_failed", "reason": reason }),
         Event::EngineFailed { reason } => json!({ "event": "engine_failed", "reason": reason }),

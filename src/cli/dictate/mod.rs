@@ -49,10 +49,10 @@ pub(super) fn run(args: &DictateArgs, console: &mut Console<'_>) -> anyhow::Resu
         }
     })
     .context("cannot catch Ctrl+C")?;
-    let guest = args.trace.guest(args.source.name());
-    let mut live = LiveHandle::spawn_with_guest(
+    let tracing = args.trace.tracing(args.source.name());
+    let mut live = LiveHandle::spawn(
         Box::new(args.model.over(&settings).opener()),
-        guest,
+        Some(tracing),
         args.session.over(settings.session),
         Arc::new(move || {
             let _ = wake.try_send(());

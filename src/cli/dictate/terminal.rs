@@ -94,12 +94,14 @@ impl View for TextView {
             Event::DeviceLost { reason } => {
                 self.tell(&format!("the microphone is gone, trying again: {reason}"), console)
             }
+            Event::TraceStarted { path } => self.tell(&format!("writing the trace {}", path.display()), console),
             Event::DeviceBack { source } => self.tell(&format!("listening to {source} again"), console),
             // A failure ends the dictation and is told once, by whoever ends it.
             Event::SourceFailed { .. }
             | Event::EngineFailed { .. }
             | Event::Devices(_)
             | Event::SettingApplied { .. }
+            | Event::TraceStopped { .. }
             | Event::Stopped => Ok(()),
         }
     }

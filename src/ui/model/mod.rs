@@ -78,6 +78,8 @@ pub struct UiModel {
     clip_until_secs: f64,
     pub(crate) history: History,
     pub(crate) notices: Notices,
+    /// The file of the trace that is being written.
+    pub(crate) trace: Option<PathBuf>,
     applied: SessionSettings,
     wanted: SessionSettings,
 }
@@ -132,6 +134,11 @@ impl UiModel {
                 self.say(Severity::Info, format!("The audio device is back: {source}."));
                 self.source = Some(source);
             }
+            Event::TraceStarted { path } => self.trace = Some(path),
+            Event::TraceStopped { path } => {
+                self.trace = None;
+                self.say(Severity::Info, format!("The trace is in {}.", path.display()));
+            }
             Event::Notice(text) => self.say(Severity::Info, text),
             Event::SourceFailed { reason } => {
                 self.run = Run::Failed;
@@ -178,7 +185,7 @@ impl UiModel {
             Command::Start(_) => self.run = Run::Starting,
             Command::Stop => self.run = Run::Stopping,
             Command::Set(setting) => set(&mut self.wanted, *setting),
-            Command::ListDevices => {}
+            Command::ListDevices | Command::StartTrace { .. } | Command::StopTrace => {}
             Command::Restart => self.engine = Engine::Loading,
         }
     }
