@@ -5,8 +5,11 @@ mod bench;
 mod console;
 mod devices;
 mod dictate;
+mod features;
 mod json;
+mod margins;
 mod options;
+mod replay;
 mod transcribe;
 mod window;
 
@@ -31,6 +34,8 @@ pub fn run(cli: Cli, console: &mut Console<'_>) -> anyhow::Result<Outcome> {
         Some(Verb::Dictate(args)) => dictate::run(&args, console),
         Some(Verb::Transcribe(args)) => transcribe::run(&args, console),
         Some(Verb::Devices(args)) => devices::run(&args, console),
+        Some(Verb::Replay(args)) => replay::run(&args, console),
+        Some(Verb::Margins(args)) => margins::run(&args, console),
         Some(Verb::Bench(args)) => bench::run(&args, console),
     }
 }

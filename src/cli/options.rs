@@ -45,6 +45,16 @@ impl SessionArgs {
         settings
     }
 
+    /// Whether any of these flags was given.
+    pub(super) fn is_given(&self) -> bool {
+        self.names_window()
+            || self.feature_norm.is_some()
+            || self.punctuation.is_some()
+            || self.top_k.is_some()
+            || self.debug_steps.is_some()
+            || self.no_endpoint
+    }
+
     /// Whether a flag speaks of windows, which only streaming has.
     pub(super) fn names_window(&self) -> bool {
         self.left.or(self.hop).or(self.right).is_some()

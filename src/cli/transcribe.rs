@@ -11,13 +11,14 @@ use crate::{
         Cli, Console, Outcome,
         args::{TraceArgs, TranscribeArgs},
         console::{RunningText, message_of},
+        features,
         json::{self, JsonFile, JsonWindow},
         options::load_settings,
     },
     decode::{Word, merge_glued, text_of},
     session::{Probe, Session, Stage},
     trace::{Input, TraceOptions, TraceProbe},
-    units::SampleIdx,
+    units::{SAMPLES_PER_MEL, SampleIdx},
 };
 
 /// What is the same for all files of one call. The session, and so the engine, serves one file after the other.
@@ -134,17 +135,23 @@ impl Job {
         sink: &mut dyn FnMut(&[Word]) -> io::Result<()>,
     ) -> anyhow::Result<()> {
         let name = || path.display().to_string();
-        let mut audio = AudioFile::open(path)?;
+        let features = features::read_if_npy(path, self.session.contract())?;
+        let mut audio = if features.is_none() { Some(AudioFile::open(path)?) } else { None };
+        let input = if features.is_some() { Input::Features } else { Input::Audio };
         let session = &mut self.session;
         session.reset();
         let trace = self.trace.trace.as_deref().map(|to| {
-            let options = TraceOptions { source: name(), input: Input::Audio, dumps: self.trace.dumps(), wait: true };
+            let options = TraceOptions { source: name(), input, dumps: self.trace.dumps(), wait: true };
             TraceProbe::create(to, session, &options)
                 .with_context(|| format!("{}: the trace cannot be written", to.display()))
         });
         let probe = &mut (&mut *words, trace.transpose()?);
+        if let Some((window, features)) = &features {
+            session.push_features(*window, features, probe).with_context(name)?;
+            *end = SampleIdx(features.len() as u64 * SAMPLES_PER_MEL as u64);
+        }
         let broken = loop {
-            match audio.next_block() {
+            match audio.as_mut().map_or(Ok(None), AudioFile::next_block) {
                 Ok(Some(block)) => {
                     session.push(&block, probe).with_context(name)?;
                     *end = block.end();
@@ -163,7 +170,7 @@ impl Job {
         if let Some(trace) = &mut probe.1 {
             trace.finish().map_err(|error| anyhow!(trace.incomplete(&error)))?;
         }
-        notices.extend(audio.notices());
+        notices.extend(audio.iter_mut().flat_map(AudioFile::notices));
         broken.map_or(Ok(()), |error| Err(error.into()))
     }
 }
