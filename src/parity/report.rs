@@ -25,13 +25,13 @@ impl Comparison {
     pub fn verdict(&self) -> String {
         match (&self.class, &self.cause, &self.first) {
             (Some(class), Some(cause), _) => {
-                format!("{}: {} differs first, at hop {}", class.name(), cause.stage.name(), cause.hop)
+                format!("{}: first difference in the {}, at hop {}", class.name(), cause.stage.name(), cause.hop)
             }
             (Some(class), None, Some(first)) => {
                 format!("{}: a flipped {}, all inputs agree", class.name(), first.field)
             }
             (_, Some(cause), _) => {
-                format!("same decisions, but {} differs from hop {} on", cause.stage.name(), cause.hop)
+                format!("same decisions, but a difference in the {} from hop {} on", cause.stage.name(), cause.hop)
             }
             _ if !self.same => "same decisions, but a trace contradicts itself".to_owned(),
             _ => "same decisions".to_owned(),
