@@ -5,8 +5,10 @@ mod bench;
 mod console;
 mod devices;
 mod dictate;
+mod engine_checks;
 mod json;
 mod options;
+mod parity;
 mod transcribe;
 mod window;
 
@@ -22,6 +24,10 @@ pub enum Outcome {
     Done,
     /// Some files failed; each was named on the console.
     SomeFailed,
+    /// What was compared differs; the report says how.
+    Different,
+    /// What was to be compared is not about the same thing; why was told on the console.
+    NotComparable,
 }
 
 /// Does what the command line says.
@@ -32,5 +38,6 @@ pub fn run(cli: Cli, console: &mut Console<'_>) -> anyhow::Result<Outcome> {
         Some(Verb::Transcribe(args)) => transcribe::run(&args, console),
         Some(Verb::Devices(args)) => devices::run(&args, console),
         Some(Verb::Bench(args)) => bench::run(&args, console),
+        Some(Verb::Parity(args)) => parity::run(&args, console),
     }
 }

@@ -10,6 +10,7 @@ mod store;
 mod tests;
 
 pub use error::ConfigError;
+pub(crate) use store::{replace, set_aside};
 pub use store::{Loaded, data_folder, settings_path};
 
 use std::path::PathBuf;
