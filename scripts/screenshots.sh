@@ -50,7 +50,7 @@ until_true() {
 }
 
 mkdir -m 700 "$room/pulse" "$room/home"
-export HOME="$room/home" XDG_RUNTIME_DIR="$room" PULSE_RUNTIME_PATH="$room/pulse" DICTOSCOPE_CONFIG_DIR="$room/config"
+export HOME="$room/home" XDG_RUNTIME_DIR="$room" PULSE_RUNTIME_PATH="$room/pulse" DICTOSCOPE_CONFIG_DIR="$room/config" DICTOSCOPE_DATA_DIR="$room/data"
 export PULSE_SERVER="unix:$room/pulse/native" DBUS_SESSION_BUS_ADDRESS=disabled:
 unset WAYLAND_DISPLAY WAYLAND_SOCKET PULSE_SINK PULSE_SOURCE PULSE_COOKIE DISPLAY || true
 

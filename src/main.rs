@@ -15,7 +15,8 @@ fn main() -> ExitCode {
     let mut console = Console { out: &mut out, out_is_terminal, tell: &mut tell };
     match cli::run(cli, &mut console) {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
-        Ok(Outcome::SomeFailed) => ExitCode::FAILURE,
+        Ok(Outcome::SomeFailed | Outcome::Different) => ExitCode::FAILURE,
+        Ok(Outcome::NotComparable) => ExitCode::from(2),
         Err(error) if cli::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             tell(&cli::message_of(&error));

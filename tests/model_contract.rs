@@ -10,7 +10,8 @@ use dictoscope::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-const FILES: [&str; 5] = ["contract.json", "encoder.onnx", "predictor.onnx", "joint.onnx", "vocab.txt"];
+const FILES: [&str; 6] =
+    ["contract.json", "encoder.onnx", "predictor.onnx", "joint.onnx", "vocab.txt", "probe.safetensors"];
 
 /// A copy of the embedded model whose contract went through `change`.
 fn model(change: impl FnOnce(&mut Value)) -> TempDir {

@@ -8,7 +8,7 @@ use clap::{
 };
 
 use crate::{
-    cli::{margins::MarginsArgs, replay::ReplayArgs},
+    cli::{margins::MarginsArgs, parity::ParityArgs, replay::ReplayArgs},
     config::Theme,
     session::{FeatureNorm, Punctuation},
 };
@@ -18,9 +18,11 @@ use crate::{
 /// Without a command the window opens.
 #[derive(Debug, Parser)]
 #[command(name = "dictoscope", version, args_conflicts_with_subcommands = true, max_term_width = 100)]
-#[command(after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage.\n\
+#[command(
+    after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage; of parity: 0 equal, 1 different, 2 not comparable.\n\
     Every flag can be set by the environment variable that stands beside it; a flag wins.\n\
-    Log messages: DICTOSCOPE_LOG=info (or debug, trace).")]
+    Log messages: DICTOSCOPE_LOG=info (or debug, trace)."
+)]
 pub struct Cli {
     #[command(subcommand)]
     pub(super) verb: Option<Verb>,
@@ -63,6 +65,8 @@ pub(super) enum Verb {
     Margins(MarginsArgs),
     /// Measure time per hop, latency and memory on a recording.
     Bench(BenchArgs),
+    /// Hold two engines, or an engine and dumped tensors, against each other.
+    Parity(ParityArgs),
 }
 
 #[derive(Debug, Args)]
@@ -219,6 +223,9 @@ pub(super) struct ModelArgs {
     /// Threads of the engine (1 to 256).
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256), help_heading = "Model")]
     pub(super) threads: Option<u16>,
+    /// Go on with an engine that does not agree with the model's reference outputs.
+    #[arg(long, value_parser = BoolishValueParser::new(), help_heading = "Model")]
+    pub(super) force: bool,
 }
 
 fn zero_or_more(text: &str) -> Result<f64, String> {

@@ -5,10 +5,12 @@ mod bench;
 mod console;
 mod devices;
 mod dictate;
+mod engine_checks;
 mod features;
 mod json;
 mod margins;
 mod options;
+mod parity;
 mod replay;
 mod transcribe;
 mod window;
@@ -25,6 +27,10 @@ pub enum Outcome {
     Done,
     /// Some files failed; each was named on the console.
     SomeFailed,
+    /// What was compared differs; the report says how.
+    Different,
+    /// What was to be compared is not about the same thing; why was told on the console.
+    NotComparable,
 }
 
 /// Does what the command line says.
@@ -37,5 +43,6 @@ pub fn run(cli: Cli, console: &mut Console<'_>) -> anyhow::Result<Outcome> {
         Some(Verb::Replay(args)) => replay::run(&args, console),
         Some(Verb::Margins(args)) => margins::run(&args, console),
         Some(Verb::Bench(args)) => bench::run(&args, console),
+        Some(Verb::Parity(args)) => parity::run(&args, console),
     }
 }

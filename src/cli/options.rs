@@ -6,17 +6,22 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 
 use crate::{
     cli::{
         Console,
         args::{ModelArgs, SessionArgs, TraceArgs},
         console::message_of,
+        engine_checks,
     },
     config::{Loaded, Settings, data_folder, settings_path},
     engine::Engine,
     models::Model,
+    parity::{
+        gate::Checked,
+        tensors::{Side, TensorFolder, is_tensor_folder},
+    },
     session::{Session, SessionSettings, TopK, TraceGuest, Tracing},
     trace::{Dumps, Input, TraceOptions, TraceProbe},
 };
@@ -61,6 +66,9 @@ impl SessionArgs {
     }
 }
 
+/// Names that stand for an engine.
+pub(super) const ENGINES: [&str; 1] = ["rten"];
+
 /// Where the model is and how many threads it gets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ModelChoice {
@@ -68,6 +76,8 @@ pub(super) struct ModelChoice {
     pub(super) folder: Option<PathBuf>,
     /// Threads of the engine; `None` lets the engine choose.
     pub(super) threads: Option<usize>,
+    /// Use an engine that failed its check all the same.
+    pub(super) force: bool,
 }
 
 impl ModelArgs {
@@ -76,6 +86,7 @@ impl ModelArgs {
         ModelChoice {
             folder: self.model.clone().or_else(|| settings.model.clone()),
             threads: self.threads.map(usize::from).or(settings.threads),
+            force: self.force,
         }
     }
 }
@@ -89,9 +100,55 @@ impl ModelChoice {
         }
     }
 
-    /// An engine that runs `model`.
+    /// The engine that runs `model` unless another is asked for.
     pub(super) fn engine(&self, model: &Model) -> anyhow::Result<Box<dyn Engine>> {
-        Ok(model.open_rten(self.threads)?)
+        self.engine_named(ENGINES[0], model)
+    }
+
+    /// An engine by its name, held against the model's reference outputs when it is first used with the model. The only
+    /// way to an engine.
+    pub(super) fn engine_named(&self, name: &str, model: &Model) -> anyhow::Result<Box<dyn Engine>> {
+        let mut engine = self.unchecked(name, model)?;
+        let check = engine_checks::check(&mut *engine, model, false)?;
+        if check.report.failed() && !self.force {
+            let (info, reference) = (engine.info(), check.report.made_by.unwrap_or_default());
+            let reasons = check.report.reasons.join("; ");
+            bail!(
+                "{} ({}) does not agree with the reference outputs of {} ({reference}): {reasons}; --force to go on with it, \
+                 `dictoscope parity gate` to check it anew",
+                info.engine,
+                info.device,
+                info.model
+            );
+        }
+        let parity = check.report.summary(&check.date, self.force);
+        Ok(Box::new(Checked::new(engine, parity)))
+    }
+
+    /// An engine by its name, before it is checked.
+    pub(super) fn unchecked(&self, name: &str, model: &Model) -> anyhow::Result<Box<dyn Engine>> {
+        match name {
+            "rten" => Ok(model.open_rten(self.threads)?),
+            _ => bail!("{name}: expected an engine: {}; found no such one", ENGINES.join(", ")),
+        }
+    }
+
+    /// What a word of `--engines` stands for: a folder of tensors if it is one, else an engine.
+    pub(super) fn side(&self, word: &str, model: &Model) -> anyhow::Result<Side> {
+        let path = Path::new(word);
+        if is_tensor_folder(path) {
+            return Ok(Side::Folder(TensorFolder::read(path, model.contract())?));
+        }
+        if ENGINES.contains(&word) {
+            return Ok(Side::Engine { name: word.to_owned(), engine: self.engine_named(word, model)? });
+        }
+        let found = match fs::metadata(path) {
+            Ok(metadata) if metadata.is_dir() => "a folder without them",
+            Ok(_) => "a file",
+            Err(_) => "no such folder",
+        };
+        let engines = ENGINES.join(", ");
+        bail!("{word}: expected an engine ({engines}) or a folder with tensors.json or arrays (.npy), found {found}")
     }
 
     /// What the inference thread calls, again after a failure: a model and its engine, or the reason as text.
@@ -163,7 +220,8 @@ mod tests {
     #[test]
     fn a_model_flag_wins_over_the_settings() {
         let settings = Settings { model: Some("/a".into()), threads: Some(4), ..Settings::default() };
-        let flags = ModelArgs { model: Some("b".into()), threads: None };
-        assert_eq!(flags.over(&settings), ModelChoice { folder: Some("b".into()), threads: Some(4) });
+        let flags = ModelArgs { model: Some("b".into()), threads: None, force: false };
+        let choice = ModelChoice { folder: Some("b".into()), threads: Some(4), force: false };
+        assert_eq!(flags.over(&settings), choice);
     }
 }

@@ -11,6 +11,7 @@ mod tests;
 
 pub use error::ConfigError;
 pub use store::{Loaded, data_folder, settings_path};
+pub(crate) use store::{replace, set_aside};
 
 use std::path::PathBuf;
 

@@ -150,7 +150,7 @@ fn tidy(value: &Value) -> Value {
 }
 
 /// Renames the file to the first free `NAME.broken-N`.
-fn set_aside(path: &Path) -> io::Result<PathBuf> {
+pub(crate) fn set_aside(path: &Path) -> io::Result<PathBuf> {
     let mut n = 1_u32;
     loop {
         let mut name = path.as_os_str().to_owned();
@@ -165,7 +165,7 @@ fn set_aside(path: &Path) -> io::Result<PathBuf> {
 }
 
 /// Writes beside the file, then renames over it.
-fn replace(path: &Path, text: &str) -> io::Result<()> {
+pub(crate) fn replace(path: &Path, text: &str) -> io::Result<()> {
     // A file that is a link (dotfile managers make them) stays one.
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     if let Some(folder) = target.parent() {

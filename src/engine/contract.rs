@@ -39,6 +39,21 @@ pub struct Contract {
     pub max_symbols: u32,
     /// The three graphs.
     pub graphs: Graphs,
+    /// Outputs of a reference on a known signal, if the model has them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probe: Option<ProbeSpec>,
+}
+
+/// The file of reference outputs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProbeSpec {
+    /// File name beside the contract.
+    pub file: String,
+    /// SHA-256 of the file, hexadecimal.
+    pub sha256: String,
+    /// Name, version and arithmetic of the reference.
+    pub made_by: String,
 }
 
 /// Sizes and limits of the encoder.

@@ -8,7 +8,9 @@ mod rten;
 mod scripted;
 mod sketch;
 
-pub use contract::{Contract, DType, Dim, EncoderSpec, GraphSpec, Graphs, PredictorSpec, TensorSpec, VocabularySpec};
+pub use contract::{
+    Contract, DType, Dim, EncoderSpec, GraphSpec, Graphs, PredictorSpec, ProbeSpec, TensorSpec, VocabularySpec,
+};
 pub use error::{ContractError, EngineError};
 pub use rten::{GraphBytes, RtenEngine};
 pub use scripted::ScriptedEngine;

@@ -62,6 +62,7 @@ pub struct Model {
     contract: Contract,
     vocabulary: String,
     graphs: [GraphBytes; 3],
+    probe: Option<GraphBytes>,
 }
 
 impl std::fmt::Debug for Model {
@@ -115,7 +116,8 @@ impl Model {
             checked(&graphs.predictor.file, &graphs.predictor.sha256)?,
             checked(&graphs.joint.file, &graphs.joint.sha256)?,
         ];
-        Ok(Self { contract, vocabulary, graphs })
+        let probe = contract.probe.as_ref().map(|probe| checked(&probe.file, &probe.sha256)).transpose()?;
+        Ok(Self { contract, vocabulary, graphs, probe })
     }
 
     /// What the model is.
@@ -126,6 +128,11 @@ impl Model {
     /// Text of the vocabulary file.
     pub fn vocabulary_text(&self) -> &str {
         &self.vocabulary
+    }
+
+    /// The file of reference outputs, if the model has one; its hash agrees with the contract.
+    pub fn probe(&self) -> Option<&[u8]> {
+        self.probe.as_deref()
     }
 
     /// Opens the compiled-in engine on this model. `threads`: `None` for as many as the machine runs at once, at most 4.

@@ -1,6 +1,6 @@
 //! How closely two engines must agree, by the coarser of their arithmetics. Judgement, from what ports of such models showed.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::engine::Arithmetic;
 
@@ -17,7 +17,7 @@ pub struct StageBounds {
 pub const STAGES_AGREE: StageBounds = StageBounds { audio: 1e-6, features: 5e-4 };
 
 /// What two engines must keep to.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Gate {
     /// The coarser arithmetic of the two.
     pub arithmetic: Arithmetic,

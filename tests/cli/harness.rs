@@ -29,6 +29,7 @@ impl Bench {
         command
             .args(args)
             .env("DICTOSCOPE_CONFIG_DIR", self.path("config"))
+            .env("DICTOSCOPE_DATA_DIR", self.path("data"))
             .env("PULSE_SERVER", format!("unix:{}", self.path("no-such-socket").display()))
             .env_remove("DISPLAY")
             .env_remove("WAYLAND_DISPLAY")

@@ -68,6 +68,7 @@ impl Room {
             .env("DBUS_SESSION_BUS_ADDRESS", "disabled:")
             .env("ALSA_CONFIG_PATH", self.path("asound.conf"))
             .env("DICTOSCOPE_CONFIG_DIR", self.path("config"))
+            .env("DICTOSCOPE_DATA_DIR", self.path("data"))
             .stdin(Stdio::null());
         command
     }

@@ -69,7 +69,13 @@ pub(super) fn run(args: &CompareArgs, console: &mut Console<'_>) -> anyhow::Resu
     if args.json {
         console.json(&json!({ "verdict": verdict, "summary": found.verdict(), "found": found }))?;
     } else {
-        writeln!(console.out, "A: {}\nB: {}\n{found}{}\n{verdict}", args.a.display(), args.b.display(), found.verdict())?;
+        writeln!(
+            console.out,
+            "A: {}\nB: {}\n{found}{}\n{verdict}",
+            args.a.display(),
+            args.b.display(),
+            found.verdict()
+        )?;
     }
     Ok(if found.same { Outcome::Done } else { Outcome::Different })
 }

@@ -134,6 +134,9 @@ fn engine(ui: &mut Ui, model: &UiModel) {
         ui.label(&text);
         ui.label("What actually runs: model, engine, device, precision.");
         ui.label(format!("Encoder SHA-256 {}", info.encoder_sha256));
+        if let Some(parity) = &info.parity {
+            ui.label(format!("parity: {parity}"));
+        }
         let (bins, longest) = (ready.mel_bins, crate::units::secs_from_enc_frames(ready.longest_window));
         ui.label(format!("{bins} mel bins, windows up to {longest:.1} s"));
     });
