@@ -12,7 +12,7 @@ fn version_and_help_are_results() {
     let version = bench.run(&["--version"]).exits(0);
     assert_eq!(version.out.trim(), format!("dictoscope {}", env!("CARGO_PKG_VERSION")));
     let help = bench.run(&["--help"]).exits(0);
-    for verb in ["dictate", "transcribe", "devices", "bench"] {
+    for verb in ["dictate", "transcribe", "devices", "bench", "parity"] {
         assert!(help.out.contains(verb), "{}", help.out);
         bench.run(&[verb, "--help"]).exits(0);
     }
