@@ -114,7 +114,7 @@ fn notices() {
 #[test]
 fn help() {
     both("help", |theme| {
-        let mut harness = window(fresh(theme), [460.0, 510.0]);
+        let mut harness = window(fresh(theme), [540.0, 500.0]);
         harness.get_by_label("?").click();
         harness.run_steps(2);
         harness.remove_cursor();

@@ -15,6 +15,9 @@ use crate::{
 /// Most characters of a source's or a file's name.
 const MOST_NAME_CHARS: usize = 28;
 
+/// Points below which a recorded run's settings are left out, to be found by the pointer.
+const SETTINGS_ROOM: f32 = 520.0;
+
 pub(crate) fn status_ui(ui: &mut Ui, model: &UiModel, commands: &mut Vec<Command>) {
     let palette = Palette::of(ui);
     ui.horizontal(|ui| {
@@ -69,7 +72,15 @@ fn tracing(ui: &mut Ui, model: &UiModel, palette: &Palette) {
 fn recorded(ui: &mut Ui, model: &UiModel, run: &RecordedRun, palette: &Palette) {
     let (dot, _) = ui.allocate_exact_size(vec2(10.0, 10.0), Sense::hover());
     ui.painter().circle_filled(dot.center(), 5.0, palette.token);
-    ui.label(RichText::new("Recorded run").small().strong());
+    let settings = model.settings();
+    let window = settings.window;
+    let window = format!("{:.2} + {:.2} + {:.2} s", window.left_secs, window.hop_secs, window.right_secs);
+    let (features, punctuation) = (settings.feature_norm.name(), settings.punctuation.name());
+    ui.label(RichText::new("Recorded run").small().strong()).on_hover_ui(|ui| {
+        ui.label("Settings at its beginning:");
+        ui.label(format!("left context + hop + right context {window}"));
+        ui.label(format!("features {features}, suppress punctuation {punctuation}"));
+    });
     ui.separator();
     let history = &model.history;
     let length = secs_from_enc_frames(history.newest() as u64);
@@ -80,12 +91,12 @@ fn recorded(ui: &mut Ui, model: &UiModel, run: &RecordedRun, palette: &Palette) 
         let color = if count == 0 { palette.good } else { palette.bad };
         field(ui, "differences", &count.to_string(), color).on_hover_text(&other.verdict);
     }
-    let settings = model.settings();
-    let window = settings.window;
-    let text = format!("{:.2} + {:.2} + {:.2} s", window.left_secs, window.hop_secs, window.right_secs);
-    field(ui, "window", &text, palette.text).on_hover_text("Left context + hop + right context, at the beginning");
-    field(ui, "features", settings.feature_norm.name(), palette.text);
-    field(ui, "suppress punctuation", settings.punctuation.name(), palette.text);
+    if ui.available_width() > SETTINGS_ROOM {
+        field(ui, "window", &window, palette.text)
+            .on_hover_text("Left context + hop + right context, at the beginning");
+        field(ui, "features", features, palette.text);
+        field(ui, "suppress punctuation", punctuation, palette.text);
+    }
 }
 
 /// A name, cut where it would push the rest of the line out of the window.

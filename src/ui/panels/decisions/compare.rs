@@ -1,6 +1,6 @@
 //! One decision of two runs, number by number.
 
-use eframe::egui::{Align, Grid, Layout, RichText, Ui, vec2};
+use eframe::egui::{Align, Grid, Layout, Response, RichText, Ui, vec2};
 
 use crate::{
     decode::Decision,
@@ -12,15 +12,22 @@ use crate::{
 
 /// Shown where a run made no decision.
 const NONE: &str = "–";
+/// Width of a column of numbers and least height of a line, in points.
+const COLUMN_WIDTH: f32 = 64.0;
+const ROW_HEIGHT: f32 = 14.0;
 
-/// This run, the other run, and for numbers what the other's is above this one's.
+/// This run, the other run, and for numbers the other's less this one's.
 pub(crate) fn compare_ui(ui: &mut Ui, model: &UiModel, this: Option<&Decision>, other: Option<&Decision>) {
     let palette = Palette::of(ui);
-    let grid = Grid::new("two runs").num_columns(4).min_row_height(14.0).spacing(vec2(10.0, 2.0));
+    let grid = Grid::new("two runs").num_columns(4).min_row_height(ROW_HEIGHT).spacing(vec2(10.0, 2.0));
     grid.show(ui, |ui| {
-        for title in ["", "this run", "other run", "other − this"] {
-            let text = RichText::new(title).small().weak();
-            right(ui, text);
+        ui.label("");
+        for (title, hint) in [
+            ("this run", "The run whose sound and features stand above"),
+            ("other run", "The run it is held against"),
+            ("difference", "The other run's value less this run's"),
+        ] {
+            right(ui, RichText::new(title).small().weak()).on_hover_text(hint);
         }
         ui.end_row();
         let piece = |decision: &Decision| {
@@ -92,8 +99,9 @@ fn difference_text(above: f32) -> String {
     }
 }
 
-fn right(ui: &mut Ui, text: RichText) {
-    ui.with_layout(Layout::right_to_left(Align::Center), |ui| ui.label(text));
+fn right(ui: &mut Ui, text: RichText) -> Response {
+    let size = vec2(COLUMN_WIDTH, ui.spacing().interact_size.y.min(ROW_HEIGHT));
+    ui.allocate_ui_with_layout(size, Layout::right_to_left(Align::Center), |ui| ui.label(text)).inner
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Marks below the arcs where a head was near a tie, and where two runs part.
 
-use eframe::egui::{Align2, Color32, Painter, Pos2, Rect, Shape, Stroke, pos2, vec2};
+use eframe::egui::{Color32, Painter, Pos2, Rangef, Shape, Stroke, pos2, vec2};
 
 use crate::{
     decode::margins::is_near_tie,
@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Half the width and the height of a mark, in points.
-const HALF_WIDTH: f32 = 3.5;
+const HALF_WIDTH: f32 = 4.0;
 const HEIGHT: f32 = 5.0;
 
 /// Points around a difference in which the pointer finds it.
@@ -40,47 +40,50 @@ pub(crate) fn near_ties(canvas: &Canvas<'_>, placed: &[Placed<'_>]) {
         let base = canvas.at(place.x, 0.0);
         let color = fade(canvas.palette.near_tie, place.tail);
         if is_near_tie(place.decision.token_margin) {
-            tie_mark(&canvas.painter, base + vec2(0.0, 3.0 + HEIGHT), Tie::Token, color);
+            tie_mark(&canvas.painter, base + vec2(0.0, 2.5 + HEIGHT), Tie::Token, color);
         }
         if is_near_tie(place.decision.duration_margin) {
-            tie_mark(&canvas.painter, base + vec2(0.0, 4.5 + HEIGHT), Tie::Duration, color);
+            tie_mark(&canvas.painter, base + vec2(0.0, 3.5 + HEIGHT), Tie::Duration, color);
         }
     }
 }
 
-/// Differences with their texts where there is room; the first stands out, the current one is outlined.
+/// Differences as diamonds with their texts above where there is room; the first stands out, the current one is ringed.
 pub(crate) fn differences(canvas: &Canvas<'_>, all: &[Difference], first: Option<usize>, current: Option<usize>) {
     let frame = canvas.frame();
     let color = canvas.palette.bad;
-    let mut free_from = f32::NEG_INFINITY;
-    for (index, difference) in all.iter().enumerate() {
-        let x = canvas.at(difference.at.0 as f64 + 0.5, 0.0).x;
-        if x < frame.left() - 1.0 || x > frame.right() + 1.0 {
-            continue;
-        }
+    let marks = all.iter().enumerate().map(|(index, difference)| {
+        (index, difference, pos2(canvas.at(difference.at.0 as f64 + 0.5, 0.0).x, frame.bottom() - 10.0))
+    });
+    let in_view = marks.filter(|(_, _, at)| (frame.left() - 1.0..=frame.right() + 1.0).contains(&at.x));
+    // The first has its text whatever stands beside it.
+    let (leading, rest): (Vec<_>, Vec<_>) = in_view.partition(|(index, _, _)| first == Some(*index));
+    let mut taken: Vec<Rangef> = Vec::new();
+    for (index, difference, at) in leading.into_iter().chain(rest) {
         let is_first = first == Some(index);
-        let middle = pos2(x, frame.center().y);
         if is_first {
-            let band = Rect::from_center_size(middle, vec2(3.0, frame.height()));
-            canvas.painter.rect_filled(band, 0.0, color);
-            canvas.painter.circle_filled(middle, 6.0, color);
-        } else {
-            canvas.painter.circle_filled(middle, 4.0, color.gamma_multiply(0.75));
+            canvas.painter.vline(at.x, frame.y_range(), Stroke::new(2.0, color));
         }
+        diamond(&canvas.painter, at, if is_first { 6.0 } else { 4.0 }, color);
         if current == Some(index) {
-            canvas.painter.circle_stroke(middle, 8.0, Stroke::new(1.5, canvas.palette.text));
+            canvas.painter.circle_stroke(at, 8.0, Stroke::new(1.5, canvas.palette.text));
         }
         let text = if is_first { format!("first: {}", difference.what) } else { difference.what.clone() };
         let galley = canvas.painter.layout_no_wrap(text, theme::label_font(), canvas.palette.text);
-        let rect = Align2::LEFT_CENTER.anchor_size(middle + vec2(11.0, 0.0), galley.size());
-        // A text that would run into the next mark is left out; the pointer finds it.
-        let next = all.get(index + 1).map_or(f32::INFINITY, |next| canvas.at(next.at.0 as f64 + 0.5, 0.0).x - 10.0);
-        let fits = is_first || (middle.x - 8.0 >= free_from && rect.right() <= next.min(frame.right()));
-        if fits {
-            free_from = rect.right();
-            canvas.painter.galley(rect.min, galley, canvas.palette.text);
+        let width = galley.size().x;
+        // A text that would leave the axis stands left of its mark.
+        let left = if at.x + 5.0 + width <= frame.right() { at.x + 5.0 } else { at.x - 5.0 - width };
+        let columns = Rangef::new(left - 6.0, left + width + 6.0);
+        if taken.iter().all(|other| columns.max <= other.min || columns.min >= other.max) {
+            canvas.painter.galley(pos2(left, frame.top() + 1.0), galley, canvas.palette.text);
+            taken.push(Rangef::new(left, left + width));
         }
     }
+}
+
+fn diamond(painter: &Painter, middle: Pos2, half: f32, color: Color32) {
+    let corners = [vec2(-half, 0.0), vec2(0.0, -half), vec2(half, 0.0), vec2(0.0, half)];
+    painter.add(Shape::convex_polygon(corners.map(|corner| middle + corner).to_vec(), color, Stroke::NONE));
 }
 
 /// The difference nearest to frame position `at`, if it is within reach of the pointer.

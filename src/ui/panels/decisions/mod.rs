@@ -105,7 +105,7 @@ fn chart_ui(ui: &mut Ui, model: &UiModel, view: &mut DecisionView) {
     overlay::borders(ui.painter(), &ruler, history, lane, all, palette);
     let under = Rect::from_min_size(pos2(axis.left(), all.bottom()), axis.size());
     overlay::time_axis(ui.painter(), &ruler, under, palette);
-    axis_titles(ui, lane, under, palette);
+    axis_titles(ui, lane, under, model.recorded().is_some(), palette);
     pointer::point_at(ui, model, view, &ruler, &laid, all, &response);
     pointer::navigate(ui, model, view, &ruler, &response);
     if model.recorded().is_some() {
@@ -161,7 +161,7 @@ fn rows_in(ui: &mut Ui, model: &UiModel, view: &mut DecisionView, ruler: &Ruler,
     Laid { all: Rect::from_min_size(output.inner_rect.min, size), rows: output.inner }
 }
 
-fn axis_titles(ui: &Ui, lane: Rect, axis: Rect, palette: &Palette) {
+fn axis_titles(ui: &Ui, lane: Rect, axis: Rect, recorded: bool, palette: &Palette) {
     let font = crate::ui::theme::label_font();
     let right = lane.left() - 10.0;
     // Left of the first tick's label, which is centred on the edge.
@@ -170,7 +170,9 @@ fn axis_titles(ui: &Ui, lane: Rect, axis: Rect, palette: &Palette) {
     {
         ui.painter().text(pos2(left, y), egui::Align2::RIGHT_TOP, text, font.clone(), color);
     }
-    for (y, text) in [(lane.top() + 1.0, "events"), (lane.top() + 16.0, "newest hop")] {
+    for (y, text) in
+        [(lane.top() + 1.0, "events"), (lane.top() + 16.0, if recorded { "last hop" } else { "newest hop" })]
+    {
         ui.painter().text(pos2(right, y), egui::Align2::RIGHT_TOP, text, font.clone(), palette.weak);
     }
 }

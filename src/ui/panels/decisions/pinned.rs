@@ -8,15 +8,13 @@ use crate::ui::{
     panels::decisions::{compare, record, view::DecisionView},
 };
 
-/// Width of the record, alone and with another run.
+/// Width of the record.
 const WIDTH: f32 = 316.0;
-const COMPARED_WIDTH: f32 = 346.0;
 
 pub(crate) fn pinned_ui(ui: &mut Ui, model: &UiModel, view: &mut DecisionView, key: DecisionKey) {
     let mut close = false;
-    let width = if model.other_run().is_some() { COMPARED_WIDTH } else { WIDTH };
     let frame = Frame::new().inner_margin(Margin { left: 10, right: 2, top: 2, bottom: 2 });
-    Panel::right("pinned decision").resizable(false).exact_size(width).frame(frame).show(ui, |ui| {
+    Panel::right("pinned decision").resizable(false).exact_size(WIDTH).frame(frame).show(ui, |ui| {
         ui.horizontal(|ui| {
             ui.strong("Decision");
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {

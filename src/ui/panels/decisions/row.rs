@@ -165,8 +165,10 @@ fn plot_ui(ui: &mut Ui, row: Row, rect: Rect, content: &Content<'_>) {
         marks::differences(&canvas, &other.differences, other.first(), content.difference);
     }
     if missing {
-        let middle = canvas.frame().center();
-        canvas.painter.text(middle, Align2::CENTER_CENTER, NOT_KEPT, theme::label_font(), palette.weak);
+        let galley = canvas.painter.layout_no_wrap(NOT_KEPT.to_owned(), theme::label_font(), palette.weak);
+        let room = Align2::CENTER_CENTER.anchor_size(canvas.frame().center(), galley.size());
+        canvas.painter.rect_filled(room.expand(3.0), 0.0, palette.well);
+        canvas.painter.galley(room.min, galley, palette.weak);
     }
 }
 

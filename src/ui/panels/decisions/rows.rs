@@ -135,7 +135,7 @@ impl Row {
 }
 
 /// Room for the marks of near ties below the arcs, as a share of the longest.
-const TIE_LANE: f64 = 0.34;
+const TIE_LANE: f64 = 0.4;
 
 /// Values of one row's vertical axis.
 #[derive(Clone, Debug, PartialEq)]

@@ -42,17 +42,15 @@ pub(crate) fn toolbar_ui(ui: &mut Ui, model: &UiModel, view: &mut DecisionView) 
 fn legend(ui: &mut Ui, model: &UiModel) {
     let palette = Palette::of(ui);
     ui.spacing_mut().item_spacing.x = 5.0;
-    for (color, text) in [
-        (palette.token, "token"),
-        (palette.blank, "blank"),
-        (palette.token.gamma_multiply(0.38), "tail, not final"),
-        (palette.forced, "forced advance"),
-        (palette.suppressed, "suppressed"),
-    ] {
-        swatch(ui, color, text);
+    swatch(ui, palette.token, "token");
+    swatch(ui, palette.blank, "blank");
+    if model.recorded().is_none() {
+        swatch(ui, palette.token.gamma_multiply(0.38), "not final");
     }
-    for (tie, head) in [(Tie::Token, "token"), (Tie::Duration, "duration")] {
-        let response = swatch_with(ui, &format!("{head} near tie"), |painter, middle| {
+    swatch(ui, palette.forced, "forced");
+    swatch(ui, palette.suppressed, "suppressed");
+    for (tie, head, text) in [(Tie::Token, "token", "near tie, token"), (Tie::Duration, "duration", "duration")] {
+        let response = swatch_with(ui, text, |painter, middle| {
             let flat = if tie == Tie::Token { 2.5 } else { -2.5 };
             tie_mark(painter, middle + vec2(0.0, flat), tie, palette.near_tie);
         });
@@ -60,7 +58,7 @@ fn legend(ui: &mut Ui, model: &UiModel) {
             .on_hover_text(format!("The winner of the {head} head stood less than {NEAR_TIE} logits above the next"));
     }
     ui.separator();
-    ui.label(RichText::new("duration, frames").small().weak());
+    ui.label(RichText::new("frames").small().weak());
     let durations = model.ready().map_or_else(|| (0..5).collect(), |ready| ready.durations.clone());
     for (index, duration) in durations.iter().enumerate() {
         swatch(ui, theme::ordinal(index, durations.len()), &duration.to_string());
