@@ -124,21 +124,17 @@ pub(super) fn run(args: &MarginsArgs, console: &mut Console<'_>) -> anyhow::Resu
         epsilon: args.epsilon,
     };
     if args.json {
-        console.json(&report)?
+        console.json(&report)?;
     } else {
-        print(&report, console.out)?
+        print(&report, console.out)?;
     }
     Ok(Outcome::Done)
 }
 
 fn open(args: &MarginsArgs, console: &mut Console<'_>) -> anyhow::Result<Session> {
     let stored = load_settings(console);
-    let choice = args.model.over(&stored);
-    let model = choice.model()?;
-    let engine = choice.engine(&model)?;
-    let settings = args.session.over(stored.session);
     let stream = args.stream || args.session.names_window();
-    Ok(if stream { Session::new(&model, engine, settings) } else { Session::whole_file(&model, engine, settings) }?)
+    args.model.over(&stored).session(args.session.over(stored.session), stream)
 }
 
 /// Committed decisions of one recording.

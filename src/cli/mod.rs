@@ -6,7 +6,6 @@ mod console;
 mod devices;
 mod dictate;
 mod engine_checks;
-mod features;
 mod json;
 mod margins;
 mod options;

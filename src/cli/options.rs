@@ -151,6 +151,15 @@ impl ModelChoice {
         bail!("{word}: expected an engine ({engines}) or a folder with tensors.json or arrays (.npy), found {found}")
     }
 
+    /// A session on the model: in windows as set if `stream`, else in windows as long as the model takes.
+    pub(super) fn session(&self, settings: SessionSettings, stream: bool) -> anyhow::Result<Session> {
+        let model = self.model()?;
+        let engine = self.engine(&model)?;
+        let session =
+            if stream { Session::new(&model, engine, settings) } else { Session::whole_file(&model, engine, settings) };
+        Ok(session?)
+    }
+
     /// What the inference thread calls, again after a failure: a model and its engine, or the reason as text.
     pub(super) fn opener(self) -> impl Fn() -> Result<(Model, Box<dyn Engine>), String> + Send + 'static {
         move || {

@@ -7,6 +7,7 @@ use crate::{
         evidence::{Distance, HopEvidence, Stage, StepEvidence},
         index::Rule,
         run::{Run, Step},
+        tensors::transposed,
     },
     trace::{FeatureStats, HopLine},
     units::{MEL_PER_ENC, SAMPLE_RATE_HZ},
@@ -204,12 +205,9 @@ fn tensor_hints(a: &Run<'_>, b: &Run<'_>, hop: usize, mel_bins: usize) -> Vec<St
 
 /// Whether `other` is `[mel_bins, frames]` of `one` written out and read as `[frames, mel_bins]`.
 fn is_reinterpreted(one: &[f32], other: &[f32], mel_bins: usize) -> bool {
-    let frames = one.len() / mel_bins.max(1);
-    let close = (0..one.len()).filter(|place| {
-        let (bin, frame) = (place / frames.max(1), place % frames.max(1));
-        (one[frame * mel_bins + bin] - other[*place]).abs() < 1e-3
-    });
-    frames > 1 && close.count() * 100 > one.len() * 99
+    let written = transposed(one, mel_bins);
+    let close = written.iter().zip(other).filter(|(a, b)| (**a - **b).abs() < 1e-3).count();
+    one.len() > mel_bins && close * 100 > one.len() * 99
 }
 
 /// Length of the chunks whose mel bins all have mean 0, if they do and the window is longer than one.

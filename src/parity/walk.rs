@@ -37,15 +37,12 @@ pub(super) fn walk(a: &[Step<'_>], b: &[Step<'_>], tolerate: Option<f32>) -> Wal
         let ties = tolerate.is_some_and(|most| {
             field == "duration" && one.decision().duration_margin <= most && other.decision().duration_margin <= most
         });
-        match ties.then(|| rejoin(&a[i..], &b[j..])).flatten() {
-            Some((further_a, further_b)) => {
-                walk.tolerated.push(i);
-                (i, j) = (i + further_a, j + further_b);
-            }
-            None => {
-                walk.first = Some((i, j, field));
-                return walk;
-            }
+        if let Some((further_a, further_b)) = ties.then(|| rejoin(&a[i..], &b[j..])).flatten() {
+            walk.tolerated.push(i);
+            (i, j) = (i + further_a, j + further_b);
+        } else {
+            walk.first = Some((i, j, field));
+            return walk;
         }
     }
 }

@@ -200,9 +200,8 @@ pub(crate) fn with_own_loop(path: &Path, kept: &Kept, header: &Header, lose_over
 
 /// Channel-major bytes read as time-major.
 pub(crate) fn transposed(features: &FeatureFrames) -> FeatureFrames {
-    let (frames, bins) = (features.len(), features.mel_bins);
-    let data = (0..bins).flat_map(|bin| (0..frames).map(move |frame| frame * bins + bin));
-    FeatureFrames { data: data.map(|place| features.data[place]).collect(), ..features.clone() }
+    let data = dictoscope::parity::tensors::transposed(&features.data, features.mel_bins);
+    FeatureFrames { data, ..features.clone() }
 }
 
 /// Log-mel of `samples` without pre-emphasis.

@@ -12,6 +12,7 @@ use crate::{
 };
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct CompareArgs {
     /// The trace that counts as right.
     #[arg(value_name = "A")]

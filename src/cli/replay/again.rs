@@ -23,19 +23,15 @@ pub(super) fn run_again(
     path: &Path,
 ) -> anyhow::Result<()> {
     let header = &whole.trace.header;
-    let choice = args.model.over(settings);
-    let model = choice.model()?;
-    ensure!(
-        args.model.model.is_some() || model.contract().name == header.contract.name,
-        "the trace is of the model {:?}, found {:?}; name its folder with --model",
-        header.contract.name,
-        model.contract().name
-    );
-    let engine = choice.engine(&model)?;
     let wanted = args.session.over(header.settings);
     let stream = !header.whole_file || args.session.names_window();
-    let mut session =
-        if stream { Session::new(&model, engine, wanted) } else { Session::whole_file(&model, engine, wanted) }?;
+    let mut session = args.model.over(settings).session(wanted, stream)?;
+    ensure!(
+        args.model.model.is_some() || session.contract().name == header.contract.name,
+        "the trace is of the model {:?}, found {:?}; name its folder with --model",
+        header.contract.name,
+        session.contract().name
+    );
     let input = match from {
         From::Audio => Input::Audio,
         From::Features => Input::Features,

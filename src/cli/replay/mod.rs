@@ -87,12 +87,11 @@ pub(super) fn run(args: &ReplayArgs, console: &mut Console<'_>) -> anyhow::Resul
     let other = match (&args.against, again) {
         (Some(path), _) => Some((path.display().to_string(), Whole::read(path)?)),
         (None, Some(from)) => {
-            let path = match &args.save {
-                Some(path) => path.clone(),
-                None => {
-                    let folder = tempfile::tempdir().context("no folder for the new run's trace")?;
-                    scratch.insert(folder).path().join("again.jsonl")
-                }
+            let path = if let Some(path) = &args.save {
+                path.clone()
+            } else {
+                let folder = tempfile::tempdir().context("no folder for the new run's trace")?;
+                scratch.insert(folder).path().join("again.jsonl")
             };
             again::run_again(&whole, from, args, &settings, &path).with_context(|| args.trace.display().to_string())?;
             Some(("run again".to_owned(), Whole::read(&path)?))
