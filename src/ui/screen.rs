@@ -65,6 +65,8 @@ pub struct Screen {
     transcript: TranscriptView,
     decisions: DecisionView,
     theme_shown: Option<Theme>,
+    /// A trace that the button starts keeps the sound too.
+    trace_audio: bool,
     /// Time between frames while dictation runs.
     pub(crate) frame_time: Duration,
 }
@@ -80,6 +82,7 @@ impl Screen {
             transcript: TranscriptView::default(),
             decisions: DecisionView::default(),
             theme_shown: None,
+            trace_audio: true,
             frame_time: FRAME_TIME,
         }
     }
@@ -140,13 +143,13 @@ impl Screen {
     }
 
     fn part(&mut self, ui: &mut Ui, part: Part, commands: &mut Vec<Command>) {
-        let Self { model, controls, transcript, decisions, settings, .. } = self;
+        let Self { model, controls, transcript, decisions, settings, trace_audio, .. } = self;
         let recorded = model.recorded().is_some();
         match part {
             Part::Controls if recorded => {
                 controls::recorded_controls_ui(ui, model, controls, transcript, settings);
             }
-            Part::Controls => controls::controls_ui(ui, model, controls, transcript, settings, commands),
+            Part::Controls => controls::controls_ui(ui, model, controls, transcript, settings, *trace_audio, commands),
             Part::Notices => notices::notices_ui(ui, model),
             Part::Transcript => {
                 transcript::transcript_ui(ui, model, transcript);
@@ -156,7 +159,7 @@ impl Screen {
                 }
             }
             Part::Decisions => decisions::decisions_ui(ui, model, decisions),
-            Part::Settings => settings::settings_ui(ui, model, &mut controls.trace_audio, commands),
+            Part::Settings => settings::settings_ui(ui, model, trace_audio, commands),
             Part::Status => status::status_ui(ui, model, commands),
             Part::Help => help::help_ui(ui, recorded, &mut controls.help_open),
         }
@@ -248,7 +251,7 @@ impl Screen {
             self.controls.toggle_path();
         }
         if pressed(Modifiers::COMMAND, Key::T) {
-            commands.push(self.controls.toggle_trace(&self.model));
+            commands.push(self.model.toggle_trace(self.trace_audio));
         }
         if ui.ctx().text_edit_focused() {
             return;

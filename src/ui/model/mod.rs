@@ -245,6 +245,11 @@ impl UiModel {
         }
     }
 
+    /// What the Trace button and Ctrl+T do now; `audio` keeps the sound too.
+    pub(crate) fn toggle_trace(&self, audio: bool) -> Command {
+        if self.trace.is_some() { Command::StopTrace } else { Command::StartTrace { audio } }
+    }
+
     /// What dropping or opening the file `path` does.
     pub(crate) fn open_file(path: PathBuf) -> Command {
         Command::Start(Source::File { path, real_time: true })

@@ -24,7 +24,7 @@ const COUNT_WIDTH: f32 = 330.0;
 const RECORDED_WIDTH: f32 = 420.0;
 
 /// What the bar keeps between frames.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct ControlsView {
     /// The device list was open in the last frame.
     devices_open: bool,
@@ -32,22 +32,9 @@ pub(crate) struct ControlsView {
     path: Option<String>,
     pub(crate) settings_open: bool,
     pub(crate) help_open: bool,
-    /// A trace that the button starts keeps the sound too.
-    pub(crate) trace_audio: bool,
-}
-
-impl Default for ControlsView {
-    fn default() -> Self {
-        Self { devices_open: false, path: None, settings_open: false, help_open: false, trace_audio: true }
-    }
 }
 
 impl ControlsView {
-    /// What the Trace button and Ctrl+T do now.
-    pub(crate) fn toggle_trace(&self, model: &UiModel) -> Command {
-        if model.trace.is_some() { Command::StopTrace } else { Command::StartTrace { audio: self.trace_audio } }
-    }
-
     /// Opens or closes the field for a file's path.
     pub(crate) fn toggle_path(&mut self) {
         self.path = if self.path.is_some() { None } else { Some(String::new()) };
@@ -65,6 +52,7 @@ pub(crate) fn controls_ui(
     view: &mut ControlsView,
     transcript: &TranscriptView,
     settings: &mut Settings,
+    trace_audio: bool,
     commands: &mut Vec<Command>,
 ) {
     ui.horizontal_wrapped(|ui| {
@@ -74,7 +62,7 @@ pub(crate) fn controls_ui(
         {
             view.toggle_path();
         }
-        trace_button(ui, model, view, commands);
+        trace_button(ui, model, trace_audio, commands);
         ui.separator();
         text_buttons(ui, model, transcript);
         at_the_right(ui, |ui| {
@@ -130,14 +118,14 @@ fn help_button(ui: &mut Ui, view: &mut ControlsView) {
     }
 }
 
-fn trace_button(ui: &mut Ui, model: &UiModel, view: &ControlsView, commands: &mut Vec<Command>) {
+fn trace_button(ui: &mut Ui, model: &UiModel, audio: bool, commands: &mut Vec<Command>) {
     let hint = if model.trace.is_some() {
         "End the trace (Ctrl+T)"
     } else {
         "Write every window, decision and word to a file, from now on (Ctrl+T)"
     };
     if ui.add(Button::new("Trace").selected(model.trace.is_some())).on_hover_text(hint).clicked() {
-        commands.push(view.toggle_trace(model));
+        commands.push(model.toggle_trace(audio));
     }
 }
 

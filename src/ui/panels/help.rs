@@ -45,7 +45,7 @@ pub(crate) fn help_ui(ui: &Ui, recorded: bool, open: &mut bool) {
     };
     let palette = Palette::of(ui);
     let modal = Modal::new(Id::unique("help")).show(ui.ctx(), |ui| {
-        ui.set_width(470.0);
+        ui.set_width(500.0);
         ui.heading("Keyboard");
         ui.add_space(4.0);
         Grid::new("shortcuts").num_columns(2).min_row_height(20.0).spacing(vec2(18.0, 6.0)).show(ui, |ui| {

@@ -58,10 +58,9 @@ pub(crate) fn fade(color: Color32, tail: bool) -> Color32 {
 pub(crate) fn row(canvas: &Canvas<'_>, row: Row, model: &UiModel, history: &History, placed: &[Placed<'_>]) {
     match row {
         Row::Waveform => waveform(canvas, history),
-        Row::Mel => {}
+        // A texture, and what the row itself knows of the other run.
+        Row::Mel | Row::Differences => {}
         Row::Tokens | Row::OtherRun => tokens(canvas, model, placed),
-        // Drawn by whoever knows where the runs part.
-        Row::Differences => {}
         Row::TokenMargin => values(canvas, placed, |decision| decision.token_margin),
         Row::TokenConfidence => values(canvas, placed, |decision| decision.token_probability),
         Row::Durations => durations(canvas, model, placed),
