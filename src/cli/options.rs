@@ -137,7 +137,7 @@ impl ModelChoice {
     pub(super) fn side(&self, word: &str, model: &Model) -> anyhow::Result<Side> {
         let path = Path::new(word);
         if is_tensor_folder(path) {
-            return Ok(Side::Folder(TensorFolder::read(path, model.contract())?));
+            return Ok(Side::Folder(Box::new(TensorFolder::read(path, model.contract())?)));
         }
         if ENGINES.contains(&word) {
             return Ok(Side::Engine { name: word.to_owned(), engine: self.engine_named(word, model)? });

@@ -8,13 +8,18 @@ mod common;
 mod plant;
 mod rounding;
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use dictoscope::{
+    decode::TokenId,
     engine::Engine,
-    parity::{Class, CompareOptions, Comparison, Run, Stage, compare},
+    features::FeatureFrames,
+    parity::{Class, CompareOptions, Comparison, Counts, Run, Stage, compare},
     session::{EndpointSettings, FeatureNorm, SessionSettings, WindowSettings},
-    trace::Trace,
+    trace::{Header, Trace},
 };
 use plant::{Faulty, Kept};
 
@@ -54,106 +59,142 @@ const PARTS: &[Option<Class>] = &[Some(Class::Semantic), Some(Class::Shifted)];
 /// Decisions may stay the same: log-softmax changes no argmax.
 const ANY: &[Option<Class>] = &[None, Some(Class::Semantic), Some(Class::Shifted)];
 
-#[test]
-fn every_planted_fault_is_found_and_named() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = |name: &str| folder.path().join(name);
-    let (a, b) = (path("a.jsonl"), path("b.jsonl"));
-    let (kept, header) = plant::healthy(&a, CLIP, settings(), true);
+/// A healthy run and the place for the runs that are held against it.
+struct Stand {
+    healthy: PathBuf,
+    faulty: PathBuf,
+    kept: Kept,
+    header: Header,
+}
 
-    plant::with_own_loop(&b, &kept, &header, false);
-    let control = compared(&a, &b);
-    assert!(control.same && control.cause.is_none() && control.hints.is_empty(), "{control}");
-    assert_eq!(control.counts, dictoscope::parity::Counts::default());
+impl Stand {
+    fn new(folder: &Path, name: &str, settings: SessionSettings, dumps: bool) -> Self {
+        let (healthy, faulty) = (folder.join(format!("{name}.jsonl")), folder.join(format!("{name}-faulty.jsonl")));
+        let (kept, header) = plant::healthy(&healthy, CLIP, settings, dumps);
+        Self { healthy, faulty, kept, header }
+    }
 
-    let engine = |change: fn(&mut Faulty)| {
-        plant::with_engine(&b, CLIP, &header, |inner| -> Box<dyn Engine> {
+    fn with_engine(&self, change: fn(&mut Faulty)) -> Comparison {
+        plant::with_engine(&self.faulty, CLIP, &self.header, |inner| -> Box<dyn Engine> {
             let mut faulty = Faulty::new(inner);
             change(&mut faulty);
             Box::new(faulty)
         });
-        compared(&a, &b)
-    };
-    let features = |kept: &Kept, change: &dyn Fn(usize) -> dictoscope::features::FeatureFrames| {
-        plant::with_features(&b, kept, &header, |hop, _| change(hop));
-        compared(&a, &b)
-    };
-    let mut faults = vec![
+        self.compared()
+    }
+
+    /// `change` gets the features and the samples of a hop.
+    fn with_features(&self, change: &dyn Fn(&FeatureFrames, &[f32]) -> FeatureFrames) -> Comparison {
+        plant::with_features(&self.faulty, &self.kept, &self.header, |hop, features| {
+            change(features, &self.kept.samples[hop])
+        });
+        self.compared()
+    }
+
+    fn with_own_loop(&self, lose_overshoot: bool) -> Comparison {
+        plant::with_own_loop(&self.faulty, &self.kept, &self.header, lose_overshoot);
+        self.compared()
+    }
+
+    fn compared(&self) -> Comparison {
+        compared(&self.healthy, &self.faulty)
+    }
+}
+
+/// Faults of the front-end and of the window.
+fn input_faults(stand: &Stand, normed: &Stand) -> Vec<Fault> {
+    let chunked = |features: &FeatureFrames, samples: &[f32]| plant::chunk_wise(&normed.header, features, samples, 48);
+    vec![
         Fault {
             name: "features transposed",
-            found: features(&kept, &|hop| plant::transposed(&kept.features[hop])),
+            found: stand.with_features(&|features, _| plant::transposed(features)),
             stage: Some(Stage::Features),
             classes: PARTS,
             hint: "stored channel-major and read as time-major",
         },
         Fault {
-            name: "right context dropped",
-            found: engine(|faulty| faulty.drop_frames = RIGHT_MELS),
-            stage: Some(Stage::Encoder),
-            classes: PARTS,
-            hint: "the right context was not encoded",
-        },
-        Fault {
             name: "no pre-emphasis",
-            found: features(&kept, &|hop| plant::without_preemphasis(&header, &kept.features[hop], &kept.samples[hop])),
+            found: stand
+                .with_features(&|features, samples| plant::without_preemphasis(&stand.header, features, samples)),
             stage: Some(Stage::Features),
             classes: PARTS,
             hint: "the curve of pre-emphasis",
         },
+        // The embedded model takes features as they are; this fault needs a run with statistics.
+        Fault {
+            name: "statistics of chunks instead of the window (`per_feature`)",
+            found: normed.with_features(&chunked),
+            stage: Some(Stage::Features),
+            classes: ANY,
+            hint: "normalised chunk by chunk",
+        },
+        Fault {
+            name: "right context dropped",
+            found: stand.with_engine(|faulty| faulty.drop_frames = RIGHT_MELS),
+            stage: Some(Stage::Encoder),
+            classes: PARTS,
+            hint: "the right context was not encoded",
+        },
+    ]
+}
+
+/// Faults of predictor, joint and loop.
+fn decoder_faults(stand: &Stand) -> Vec<Fault> {
+    vec![
         Fault {
             name: "overshoot lost at a chunk's end",
-            found: {
-                plant::with_own_loop(&b, &kept, &header, true);
-                compared(&a, &b)
-            },
+            found: stand.with_own_loop(true),
             stage: Some(Stage::Rule),
             classes: PARTS,
             hint: "was lost at the commit line",
         },
         Fault {
             name: "predictor primed with a token",
-            found: engine(|faulty| faulty.start_token = Some(dictoscope::decode::TokenId(4))),
+            found: stand.with_engine(|faulty| faulty.start_token = Some(TokenId(4))),
             stage: Some(Stage::Predictor),
             classes: ANY,
             hint: "primed its prediction network otherwise",
         },
         Fault {
             name: "duration head read as part of the token head",
-            found: engine(|faulty| faulty.joint = Some(plant::joined_heads)),
+            found: stand.with_engine(|faulty| faulty.joint = Some(plant::joined_heads)),
             stage: Some(Stage::Rule),
             classes: ANY,
             hint: "the duration head is read as part of it",
         },
         Fault {
             name: "joint log-softmaxed, each head",
-            found: engine(|faulty| faulty.joint = Some(plant::softmax_each)),
+            found: stand.with_engine(|faulty| faulty.joint = Some(plant::softmax_each)),
             stage: Some(Stage::Joint),
             classes: ANY,
             hint: "both heads are log-softmaxed, each on its own",
         },
         Fault {
             name: "joint log-softmaxed, both heads together",
-            found: engine(|faulty| faulty.joint = Some(plant::softmax_both)),
+            found: stand.with_engine(|faulty| faulty.joint = Some(plant::softmax_both)),
             stage: Some(Stage::Joint),
             classes: ANY,
             hint: "over both heads together",
         },
-    ];
+    ]
+}
 
-    // The embedded model takes features as they are; this fault needs a run with statistics.
-    let c = path("c.jsonl");
+#[test]
+fn a_second_loop_without_a_fault_is_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let found = Stand::new(folder.path(), "run", settings(), true).with_own_loop(false);
+    assert!(found.same && found.cause.is_none() && found.hints.is_empty(), "{found}");
+    assert_eq!(found.counts, Counts::default());
+}
+
+#[test]
+fn every_planted_fault_is_found_and_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let stand = Stand::new(folder.path(), "run", settings(), true);
     let normed = SessionSettings { feature_norm: FeatureNorm::PerFeature, ..settings() };
-    let (kept, header) = plant::healthy(&c, CLIP, normed, true);
-    plant::with_features(&b, &kept, &header, |hop, features| {
-        plant::chunk_wise(&header, features, &kept.samples[hop], 48)
-    });
-    faults.push(Fault {
-        name: "statistics of chunks instead of the window (`per_feature`)",
-        found: compared(&c, &b),
-        stage: Some(Stage::Features),
-        classes: ANY,
-        hint: "normalised chunk by chunk",
-    });
+    let normed = Stand::new(folder.path(), "normed", normed, true);
+    let mut faults = input_faults(&stand, &normed);
+    faults.extend(decoder_faults(&stand));
     faults.push(Fault {
         name: "encoder rounded to f16",
         found: rounding::flipped_by_rounding(folder.path()),
@@ -161,18 +202,13 @@ fn every_planted_fault_is_found_and_named() {
         classes: &[Some(Class::Numerical), Some(Class::Tie)],
         hint: "",
     });
-
     let mut rows = String::new();
     for fault in &faults {
-        let found = &fault.found;
-        println!("== {}\n{found}", fault.name);
-        assert_eq!(found.cause.as_ref().map(|cause| cause.stage), fault.stage, "{}:\n{found}", fault.name);
-        assert!(fault.classes.contains(&found.class), "{}: {:?}\n{found}", fault.name, found.class);
-        assert!(
-            found.hints.iter().any(|hint| hint.contains(fault.hint)) || fault.hint.is_empty(),
-            "{}:\n{found}",
-            fault.name
-        );
+        let (name, found) = (fault.name, &fault.found);
+        assert_eq!(found.cause.as_ref().map(|cause| cause.stage), fault.stage, "{name}:\n{found}");
+        assert!(fault.classes.contains(&found.class), "{name}: {:?}\n{found}", found.class);
+        let named = fault.hint.is_empty() || found.hints.iter().any(|hint| hint.contains(fault.hint));
+        assert!(named, "{name}:\n{found}");
         rows += &row(fault);
     }
     check_table(&rows);
@@ -181,18 +217,14 @@ fn every_planted_fault_is_found_and_named() {
 #[test]
 fn faults_are_found_from_fingerprints_alone() {
     let folder = tempfile::tempdir().unwrap();
-    let (a, b) = (folder.path().join("a.jsonl"), folder.path().join("b.jsonl"));
-    let (kept, header) = plant::healthy(&a, CLIP, settings(), false);
-    plant::with_features(&b, &kept, &header, |_, features| plant::transposed(features));
-    let found = compared(&a, &b);
+    let stand = Stand::new(folder.path(), "run", settings(), false);
+    let found = stand.with_features(&|features, _| plant::transposed(features));
     assert_eq!(found.cause.as_ref().map(|cause| cause.stage), Some(Stage::Features), "{found}");
     assert!(found.hints.iter().any(|hint| hint.contains("the same values in another order")), "{found}");
 
-    plant::with_engine(&b, CLIP, &header, |inner| {
-        let scale = |_: &_, out: &mut dictoscope::engine::EncoderOutput| out.data.iter_mut().for_each(|x| *x *= 1.05);
-        Box::new(Faulty { encoded: Some(Box::new(scale)), ..Faulty::new(inner) })
+    let found = stand.with_engine(|faulty| {
+        faulty.encoded = Some(Box::new(|_, out| out.data.iter_mut().for_each(|x| *x *= 1.05)));
     });
-    let found = compared(&a, &b);
     assert_eq!(found.cause.as_ref().map(|cause| cause.stage), Some(Stage::Encoder), "{found}");
 }
 

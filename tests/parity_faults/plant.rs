@@ -287,7 +287,9 @@ pub(crate) fn round_to_f16(encoded: &mut EncoderOutput) {
 pub(crate) fn softmax_each(logits: &mut JointLogits) {
     for head in [&mut logits.tokens, &mut logits.durations] {
         let lse = log_sum_exp(head);
-        head.iter_mut().for_each(|x| *x -= lse);
+        for x in head.iter_mut() {
+            *x -= lse;
+        }
     }
 }
 
@@ -295,7 +297,9 @@ pub(crate) fn softmax_each(logits: &mut JointLogits) {
 pub(crate) fn softmax_both(logits: &mut JointLogits) {
     let all: Vec<f32> = logits.tokens.iter().chain(&logits.durations).copied().collect();
     let lse = log_sum_exp(&all);
-    logits.tokens.iter_mut().chain(&mut logits.durations).for_each(|x| *x -= lse);
+    for x in logits.tokens.iter_mut().chain(&mut logits.durations) {
+        *x -= lse;
+    }
 }
 
 /// The token head takes the duration head's entries too.
