@@ -55,10 +55,11 @@ def compare(program: Program, model: Path, recording: Path, work: Path) -> tuple
     decode(parse_arguments([*common, "--trace", str(traces[1]), "--tensors", str(theirs)]))
 
     sides = ["--engines", f"{ours},{theirs}", *program.model]
-    features = program.json("parity", "features", str(recording), str(theirs), *program.model)
+    features = program.json("parity", "features", str(recording), str(theirs), *program.model)["features"]
     encoder = program.json("parity", "encoder", str(recording), *sides)["sides"][0]
     predictor = program.json("parity", "predictor", str(recording), *sides)["sides"][0]
     joint = program.json("parity", "joint", str(recording), *sides)["sides"][0]
+    logits = max(joint[head]["max_abs"] for head in ("token", "duration"))
     decisions = program.json("parity", "compare", str(traces[0]), str(traces[1]), "--check-index", "--ignore-weights")
     found = decisions["found"]
     passed = decisions["verdict"] == "PASS" and encoder["max_abs"] <= ENCODER_MAX_ABS
@@ -66,11 +67,11 @@ def compare(program: Program, model: Path, recording: Path, work: Path) -> tuple
     cells = [
         name,
         str(found["steps"][0]),
-        f"{features['max_abs']:.1e}",
+        f"{features['reading']['difference']['max_abs']:.1e}",
         f"{encoder['max_abs']:.1e}",
         f"{encoder['cosine_min']:.7f}",
         f"{predictor['max_abs']:.1e}",
-        f"{max(joint["token"]["max_abs"], joint["duration"]["max_abs"]):.1e}",
+        f"{logits:.1e}",
         f"{counts['tokens']}, {counts['durations']}, {counts['frames']}",
         decisions["summary"],
     ]
