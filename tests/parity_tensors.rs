@@ -10,7 +10,7 @@ use common::{
     faulty::{Fault, WithFault},
 };
 use dictoscope::{
-    engine::{Contract, Engine},
+    engine::Contract,
     models::Model,
     parity::tensors::{
         Carrier, Head, Input, Layout, NotComparable, Side, SwapOutcome, TensorError, TensorFolder, TensorSet, Verdict,

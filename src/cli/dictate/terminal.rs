@@ -25,8 +25,6 @@ pub(super) struct TextView {
     line: RunningText,
     /// The tail as it stands on the screen.
     tail: String,
-    /// How the check of the engine ended.
-    parity: Option<String>,
 }
 
 impl TextView {
@@ -83,14 +81,11 @@ impl View for TextView {
             }
             Event::UtteranceEnd { .. } => self.end_line(console),
             Event::Ready(ready) => {
-                log::info!("{} on {}, {}", ready.engine.model, ready.engine.engine, ready.engine.device);
-                self.parity.clone_from(&ready.engine.parity);
-                Ok(())
+                let info = &ready.engine;
+                let parity = info.parity.as_deref().unwrap_or("not checked");
+                self.tell(&format!("{} on {}, {}; parity: {parity}", info.model, info.engine, info.device), console)
             }
-            Event::Started { source } => {
-                let parity = self.parity.take().map_or_else(String::new, |parity| format!("parity: {parity}; "));
-                self.tell(&format!("listening to {source}; {parity}Ctrl+C stops"), console)
-            }
+            Event::Started { source } => self.tell(&format!("listening to {source}; Ctrl+C stops"), console),
             Event::SettingRefused { reason, .. } | Event::Notice(reason) => self.tell(reason, console),
             Event::AudioLost { at, samples } => {
                 let message =
