@@ -5,7 +5,7 @@ CARGO ?= cargo
 BENCH_FILE ?= assets/clips/story.flac
 BENCH_ARGS ?=
 
-.PHONY: help run test setup setup-test check fmt clippy doc unit bench
+.PHONY: help run test setup setup-test check fmt clippy doc unit bench parity
 
 help:
 	@echo "make run         install what is missing, build, open the window"
@@ -14,6 +14,7 @@ help:
 	@echo "make setup       system packages for building and running (Debian, Ubuntu)"
 	@echo "make setup-test  the same with those of the tests"
 	@echo "make bench       time per hop, latency and memory on a recording"
+	@echo "make parity      rten against PyTorch on the shipped recordings: a table of differences"
 
 run: setup
 	$(CARGO) run --release
@@ -44,3 +45,9 @@ unit:
 
 bench: setup
 	$(CARGO) run --release -- bench $(BENCH_FILE) $(BENCH_ARGS)
+
+# The engine against PyTorch on the shipped recordings that fit one window; 2.8 GB of packages on the first run.
+PROGRAM ?= target/release/dictoscope
+parity: setup
+	$(CARGO) build --release
+	@sh scripts/parity.sh $(PROGRAM)

@@ -49,14 +49,14 @@ impl Stand {
     }
 
     fn folder(&self) -> Side {
-        Side::Folder(TensorFolder::read(self.folder.path(), self.contract()).unwrap())
+        Side::Folder(Box::new(TensorFolder::read(self.folder.path(), self.contract()).unwrap()))
     }
 
     /// The folder with its tensors changed.
     fn changed(&self, change: impl FnOnce(&mut TensorSet)) -> Side {
         let mut folder = TensorFolder::read(self.folder.path(), self.contract()).unwrap();
         change(&mut folder.tensors);
-        Side::Folder(folder)
+        Side::Folder(Box::new(folder))
     }
 
     fn features_path(&self) -> std::path::PathBuf {
@@ -194,7 +194,9 @@ fn a_changed_encoder_frame_or_predictor_output_is_named_by_the_swap() {
     let later = (step + 1..path.len()).find(|step| path[*step].token != blank).unwrap();
     let predictor = stand.changed(|set| {
         let row = &mut set.predictor.as_mut().unwrap().data[320..640];
-        row.iter_mut().for_each(|x| *x *= -40.0);
+        for x in row.iter_mut() {
+            *x *= -40.0;
+        }
     });
     assert_eq!(swapped(&stand, [stand.engine(Fault::None), predictor], later)[0], Carrier::Predictor);
 }
@@ -360,7 +362,7 @@ fn folders_that_are_not_about_the_same_say_so() {
     npy::write(&encoder, &[5, 384], &vec![0.0; 5 * 384]).unwrap();
     assert!(read().unwrap_err().to_string().contains("path.npy"));
     std::fs::remove_file(&encoder).unwrap();
-    let mut side = Side::Folder(read().unwrap());
+    let mut side = Side::Folder(Box::new(read().unwrap()));
     let missing = side.encode(stand.contract(), &stand.input.features).unwrap_err().to_string();
     assert!(missing.contains("expected encoder.npy") && missing.contains("joint.npy"), "{missing}");
     npy::write_i32(&folder.join("path.npy"), &[1, 2], &[0, 999]).unwrap();
@@ -378,7 +380,7 @@ fn a_folder_beside_a_trace_serves_where_its_files_suffice() {
     for file in ["features.npy", "encoder.npy"] {
         std::fs::copy(stand.folder.path().join(file), beside.path().join(file)).unwrap();
     }
-    let side = || Side::Folder(TensorFolder::read(beside.path(), stand.contract()).unwrap());
+    let side = || Side::Folder(Box::new(TensorFolder::read(beside.path(), stand.contract()).unwrap()));
     let report = compare_encoders(&mut stand.engine(Fault::None), &mut [side()], stand.contract(), &stand.input);
     assert_eq!(report.unwrap().verdict, Verdict::Pass);
     let report = compare_joints(&mut stand.engine(Fault::None), &mut [side()], stand.contract(), &stand.input);

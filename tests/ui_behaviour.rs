@@ -1,6 +1,9 @@
 //! What the window does with clicks, keys and events; without a display and without pictures.
 
+#[allow(dead_code, reason = "recorded runs have tests of their own")]
 mod ui_fixture;
+
+use std::path::PathBuf;
 
 use dictoscope::{
     config::Theme,
@@ -214,6 +217,44 @@ fn a_setting_is_sent_and_kept() {
     let expected = |command: &Command| matches!(command, Command::Set(Setting::Punctuation(Punctuation::Leading)));
     assert!(matches!(sent.as_slice(), [only] if expected(only)), "{sent:?}");
     assert_eq!(harness.state().settings().session.punctuation, Punctuation::Leading);
+}
+
+#[test]
+fn the_trace_button_starts_and_ends_a_trace() {
+    let mut harness = open(dictating(Theme::Light));
+    harness.get_by_label("Trace").click();
+    let sent = commands(&mut harness);
+    assert!(matches!(sent.as_slice(), [Command::StartTrace { audio: true }]), "{sent:?}");
+    let path = PathBuf::from("/tmp/dictoscope/run-3.jsonl");
+    harness.state_mut().model.apply(Event::TraceStarted { path: path.clone() });
+    harness.run_steps(2);
+    assert!(harness.query_by_label("tracing").is_some() && harness.query_by_label("run-3.jsonl").is_some());
+    harness.key_press_modifiers(Modifiers::COMMAND, Key::T);
+    let sent = commands(&mut harness);
+    assert!(matches!(sent.as_slice(), [Command::StopTrace]), "{sent:?}");
+    harness.state_mut().model.apply(Event::TraceStopped { path });
+    harness.run_steps(2);
+    assert!(harness.query_by_label("tracing").is_none());
+    assert!(harness.query_by_label("The trace is in /tmp/dictoscope/run-3.jsonl.").is_some());
+}
+
+#[test]
+fn a_trace_without_the_sound_is_asked_for() {
+    let mut harness = open(loaded());
+    harness.key_press_modifiers(Modifiers::COMMAND, Key::Comma);
+    harness.run_steps(3);
+    harness.get_by_label_contains("Keep the sound with a trace").click();
+    harness.run_steps(2);
+    harness.key_press_modifiers(Modifiers::COMMAND, Key::T);
+    let sent = commands(&mut harness);
+    assert!(matches!(sent.as_slice(), [Command::StartTrace { audio: false }]), "{sent:?}");
+}
+
+#[test]
+fn margins_are_counted_beside_their_rows() {
+    let harness = open(dictating(Theme::Dark));
+    assert!(harness.query_by_label("Token margins: 0 of 24 below 0.2 logits").is_some());
+    assert!(harness.query_by_label("Duration margins: 1 of 24 below 0.2 logits").is_some());
 }
 
 #[test]

@@ -4,13 +4,16 @@ mod ui_fixture;
 
 use dictoscope::{
     config::Theme,
-    session::{Event, LevelSnapshot},
+    session::{Event, LevelSnapshot, PlotItem},
     ui::{Part, Screen},
     units::SampleIdx,
 };
 use eframe::egui::{CentralPanel, LayerId, Pos2, Ui, pos2};
 use egui_kittest::{Harness, SnapshotOptions, SnapshotResults, kittest::Queryable as _};
-use ui_fixture::{dictating, fresh};
+use ui_fixture::{
+    dictating, fresh,
+    recorded::{compared, recording},
+};
 
 /// Software drivers smooth edges differently; a shifted line or another colour still fails.
 const THRESHOLD: f32 = 2.0;
@@ -81,7 +84,7 @@ fn transcript() {
 
 #[test]
 fn settings() {
-    both("settings", |theme| part(dictating(theme), Part::Settings, [268.0, 590.0]));
+    both("settings", |theme| part(dictating(theme), Part::Settings, [268.0, 670.0]));
 }
 
 #[test]
@@ -89,6 +92,7 @@ fn status() {
     let loud = |theme| {
         let mut screen = dictating(theme);
         screen.model.set_level(LevelSnapshot { peak: 1.0, rms: 0.5, clipped_samples: 12, overrun_samples: 0 });
+        screen.model.apply(Event::TraceStarted { path: "/home/a/traces/2025-06-03-1412.jsonl".into() });
         screen
     };
     both("status", |theme| part(loud(theme), Part::Status, [1180.0, 52.0]));
@@ -110,7 +114,7 @@ fn notices() {
 #[test]
 fn help() {
     both("help", |theme| {
-        let mut harness = window(fresh(theme), [460.0, 430.0]);
+        let mut harness = window(fresh(theme), [540.0, 500.0]);
         harness.get_by_label("?").click();
         harness.run_steps(2);
         harness.remove_cursor();
@@ -125,6 +129,40 @@ fn a_pinned_decision_shows_its_record() {
         let harness = part(dictating(theme), Part::Decisions, [580.0, 490.0]);
         pin(harness, 8)
     });
+}
+
+#[test]
+fn recorded_run_beside_another() {
+    both("recorded", |theme| window(Screen::recorded(compared(), theme), [1120.0, 900.0]));
+}
+
+#[test]
+fn recorded_difference_with_both_records() {
+    both("recorded_pinned", |theme| {
+        let mut harness = part(Screen::recorded(compared(), theme), Part::Decisions, [900.0, 680.0]);
+        for label in ["Report", "Previous difference"] {
+            harness.get_by_label(label).click();
+            harness.run_steps(2);
+        }
+        harness.remove_cursor();
+        harness.run_steps(3);
+        harness
+    });
+}
+
+#[test]
+fn recorded_run_without_sound_and_features() {
+    let bare = || {
+        let mut recording = recording();
+        recording.plots.retain(|item| !matches!(item, PlotItem::Level { .. }));
+        for item in &mut recording.plots {
+            if let PlotItem::Hop(hop) = item {
+                hop.mel.clear();
+            }
+        }
+        recording
+    };
+    both("recorded_bare", |theme| window(Screen::recorded(bare(), theme), [640.0, 440.0]));
 }
 
 /// Clicks the decision on `frame` of the row of tokens.

@@ -8,7 +8,7 @@ use clap::{
 };
 
 use crate::{
-    cli::parity::ParityArgs,
+    cli::{margins::MarginsArgs, parity::ParityArgs, replay::ReplayArgs},
     config::Theme,
     session::{FeatureNorm, Punctuation},
 };
@@ -59,6 +59,10 @@ pub(super) enum Verb {
     Transcribe(TranscribeArgs),
     /// List the input devices by the names that --device takes.
     Devices(DevicesArgs),
+    /// Look at a trace in the window, run it again, or hold it against another.
+    Replay(ReplayArgs),
+    /// Count how close decisions were, and how many would flip under noise.
+    Margins(MarginsArgs),
     /// Measure time per hop, latency and memory on a recording.
     Bench(BenchArgs),
     /// Hold two engines, or an engine and dumped tensors, against each other.
@@ -98,7 +102,7 @@ pub(super) struct DictateArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct TranscribeArgs {
-    /// Recordings, in any sample rate and number of channels.
+    /// Recordings, in any sample rate and number of channels; or features, `[mel frames, mel bins]` f32 in a .npy file.
     #[arg(required = true, value_name = "FILE")]
     pub(super) files: Vec<PathBuf>,
     /// Transcribe hop by hop as if it were dictated, instead of in windows as long as the model takes.
@@ -134,6 +138,8 @@ pub(super) struct BenchArgs {
     /// Print one JSON object.
     #[arg(long, value_parser = BoolishValueParser::new())]
     pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) trace: TraceArgs,
     #[command(flatten)]
     pub(super) session: SessionArgs,
     #[command(flatten)]
@@ -236,7 +242,7 @@ fn above_zero(text: &str) -> Result<f64, String> {
     }
 }
 
-fn theme() -> impl TypedValueParser<Value = Theme> {
+pub(super) fn theme() -> impl TypedValueParser<Value = Theme> {
     PossibleValuesParser::new(["system", "light", "dark"]).map(|name| match name.as_str() {
         "light" => Theme::Light,
         "dark" => Theme::Dark,

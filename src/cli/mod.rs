@@ -7,8 +7,10 @@ mod devices;
 mod dictate;
 mod engine_checks;
 mod json;
+mod margins;
 mod options;
 mod parity;
+mod replay;
 mod transcribe;
 mod window;
 
@@ -37,6 +39,8 @@ pub fn run(cli: Cli, console: &mut Console<'_>) -> anyhow::Result<Outcome> {
         Some(Verb::Dictate(args)) => dictate::run(&args, console),
         Some(Verb::Transcribe(args)) => transcribe::run(&args, console),
         Some(Verb::Devices(args)) => devices::run(&args, console),
+        Some(Verb::Replay(args)) => replay::run(&args, console),
+        Some(Verb::Margins(args)) => margins::run(&args, console),
         Some(Verb::Bench(args)) => bench::run(&args, console),
         Some(Verb::Parity(args)) => parity::run(&args, console),
     }

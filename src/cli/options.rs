@@ -50,6 +50,16 @@ impl SessionArgs {
         settings
     }
 
+    /// Whether any of these flags was given.
+    pub(super) fn is_given(&self) -> bool {
+        self.names_window()
+            || self.feature_norm.is_some()
+            || self.punctuation.is_some()
+            || self.top_k.is_some()
+            || self.debug_steps.is_some()
+            || self.no_endpoint
+    }
+
     /// Whether a flag speaks of windows, which only streaming has.
     pub(super) fn names_window(&self) -> bool {
         self.left.or(self.hop).or(self.right).is_some()
@@ -127,7 +137,7 @@ impl ModelChoice {
     pub(super) fn side(&self, word: &str, model: &Model) -> anyhow::Result<Side> {
         let path = Path::new(word);
         if is_tensor_folder(path) {
-            return Ok(Side::Folder(TensorFolder::read(path, model.contract())?));
+            return Ok(Side::Folder(Box::new(TensorFolder::read(path, model.contract())?)));
         }
         if ENGINES.contains(&word) {
             return Ok(Side::Engine { name: word.to_owned(), engine: self.engine_named(word, model)? });
@@ -139,6 +149,15 @@ impl ModelChoice {
         };
         let engines = ENGINES.join(", ");
         bail!("{word}: expected an engine ({engines}) or a folder with tensors.json or arrays (.npy), found {found}")
+    }
+
+    /// A session on the model: in windows as set if `stream`, else in windows as long as the model takes.
+    pub(super) fn session(&self, settings: SessionSettings, stream: bool) -> anyhow::Result<Session> {
+        let model = self.model()?;
+        let engine = self.engine(&model)?;
+        let session =
+            if stream { Session::new(&model, engine, settings) } else { Session::whole_file(&model, engine, settings) };
+        Ok(session?)
     }
 
     /// What the inference thread calls, again after a failure: a model and its engine, or the reason as text.

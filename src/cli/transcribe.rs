@@ -15,9 +15,12 @@ use crate::{
         options::load_settings,
     },
     decode::{Word, merge_glued, text_of},
-    session::{Probe, Session, Stage},
+    engine::Contract,
+    features::FeatureFrames,
+    parity::tensors::{self, is_npy},
+    session::{Probe, Session, Stage, Window},
     trace::{Input, TraceOptions, TraceProbe},
-    units::SampleIdx,
+    units::{EncIdx, MEL_PER_ENC, SAMPLES_PER_MEL, SampleIdx},
 };
 
 /// What is the same for all files of one call. The session, and so the engine, serves one file after the other.
@@ -41,14 +44,8 @@ pub(super) fn run(args: &TranscribeArgs, console: &mut Console<'_>) -> anyhow::R
         Cli::command().error(ErrorKind::ArgumentConflict, usage).exit();
     }
     let stored = load_settings(console);
-    let choice = args.model.over(&stored);
-    let model = choice.model()?;
-    let engine = choice.engine(&model)?;
-    let settings = args.session.over(stored.session);
     let stream = args.stream || args.session.names_window();
-    let session =
-        if stream { Session::new(&model, engine, settings) } else { Session::whole_file(&model, engine, settings) }?;
-    drop(model);
+    let session = args.model.over(&stored).session(args.session.over(stored.session), stream)?;
     let mut job = Job { session, stream, trace: args.trace.clone() };
     let several = args.files.len() > 1;
     let mut outcome = Outcome::Done;
@@ -134,17 +131,23 @@ impl Job {
         sink: &mut dyn FnMut(&[Word]) -> io::Result<()>,
     ) -> anyhow::Result<()> {
         let name = || path.display().to_string();
-        let mut audio = AudioFile::open(path)?;
+        let features = if is_npy(path) { Some(one_window(path, self.session.contract())?) } else { None };
+        let mut audio = if features.is_none() { Some(AudioFile::open(path)?) } else { None };
+        let input = if features.is_some() { Input::Features } else { Input::Audio };
         let session = &mut self.session;
         session.reset();
         let trace = self.trace.trace.as_deref().map(|to| {
-            let options = TraceOptions { source: name(), input: Input::Audio, dumps: self.trace.dumps(), wait: true };
+            let options = TraceOptions { source: name(), input, dumps: self.trace.dumps(), wait: true };
             TraceProbe::create(to, session, &options)
                 .with_context(|| format!("{}: the trace cannot be written", to.display()))
         });
         let probe = &mut (&mut *words, trace.transpose()?);
+        if let Some((window, features)) = &features {
+            session.push_features(*window, features, probe).with_context(name)?;
+            *end = SampleIdx(features.len() as u64 * SAMPLES_PER_MEL as u64);
+        }
         let broken = loop {
-            match audio.next_block() {
+            match audio.as_mut().map_or(Ok(None), AudioFile::next_block) {
                 Ok(Some(block)) => {
                     session.push(&block, probe).with_context(name)?;
                     *end = block.end();
@@ -163,9 +166,16 @@ impl Job {
         if let Some(trace) = &mut probe.1 {
             trace.finish().map_err(|error| anyhow!(trace.incomplete(&error)))?;
         }
-        notices.extend(audio.notices());
+        notices.extend(audio.iter_mut().flat_map(AudioFile::notices));
         broken.map_or(Ok(()), |error| Err(error.into()))
     }
+}
+
+/// Features of a file that was computed elsewhere, and the window they make.
+fn one_window(path: &Path, contract: &Contract) -> anyhow::Result<(Window, FeatureFrames)> {
+    let features = tensors::Input::read(path, contract)?.features;
+    let end = EncIdx(features.len().div_ceil(MEL_PER_ENC) as u64);
+    Ok((Window { commit_to: end, end, last: true, ..Window::default() }, features))
 }
 
 /// Results cannot be written: the whole command ends, not only its file.

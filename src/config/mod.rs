@@ -10,8 +10,8 @@ mod store;
 mod tests;
 
 pub use error::ConfigError;
-pub(crate) use store::{replace, set_aside};
 pub use store::{Loaded, data_folder, settings_path};
+pub(crate) use store::{replace, set_aside};
 
 use std::path::PathBuf;
 

@@ -87,6 +87,24 @@ mod tests {
     }
 
     #[test]
+    fn fingerprints_are_those_of_the_reference_in_python() {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/sketch.json");
+        let cases: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+        let cases = cases["cases"].as_array().unwrap();
+        assert!(cases.len() >= 5);
+        for case in cases {
+            let n = case["values"].as_u64().unwrap();
+            let values: Vec<f32> = (0..n).map(|i| (((i * 7919) % 1000) as f64 / 1000.0 - 0.5) as f32).collect();
+            let found = Sketch::of(&values);
+            let near = |a: f32, b: &serde_json::Value| (f64::from(a) - b.as_f64().unwrap()).abs() < 1e-4;
+            assert!(near(found.norm, &case["norm"]), "n = {n}: {found:?}");
+            for (a, b) in found.projections.iter().zip(case["projections"].as_array().unwrap()) {
+                assert!(near(*a, b), "n = {n}: {found:?} for {case}");
+            }
+        }
+    }
+
+    #[test]
     fn order_counts() {
         let values = noise(7, 1.0);
         let reversed: Vec<f32> = values.iter().rev().copied().collect();

@@ -129,10 +129,10 @@ fn measure(engine: &mut dyn Engine, contract: &Contract, probe: &ProbeFile) -> R
     let ours = features_of(front_end, front_end.normalization, &noise(PROBE_SAMPLES));
     let features = Difference::of(&ours.data, &probe.features.data);
     let given = FeatureFrames { start: MelIdx(0), mel_bins: front_end.mel_bins, data: probe.features.data.clone() };
-    let mut encoded = EncoderOutput::default();
-    engine.encode(&given, &mut encoded)?;
-    same_size("encode", "encoder frames", &probe.encoder.shape, encoded.data.len())?;
-    let encoder = RowComparison::of(&probe.encoder.data, &encoded.data, contract.encoder.dim);
+    let mut frames = EncoderOutput::default();
+    engine.encode(&given, &mut frames)?;
+    same_size("encode", "encoder frames", &probe.encoder.shape, frames.data.len())?;
+    let encoder = RowComparison::of(&probe.encoder.data, &frames.data, contract.encoder.dim);
     let outputs = teacher_forced(engine, contract, &[probe.token])?;
     same_size("predict", "prediction", &probe.prediction.shape, outputs.len())?;
     let predictor = RowComparison::of(&probe.prediction.data, &outputs, contract.predictor.hidden);

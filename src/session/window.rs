@@ -5,7 +5,7 @@
 
 use crate::{
     session::{Window, WindowSettings},
-    units::{EncIdx, SAMPLE_RATE_HZ, SAMPLES_PER_ENC, SampleIdx},
+    units::{EncIdx, MEL_PER_ENC, SAMPLE_RATE_HZ, SAMPLES_PER_ENC, SampleIdx},
 };
 
 /// How windows follow one another.
@@ -97,9 +97,10 @@ impl Planner {
         })
     }
 
-    /// The window that ends the utterance with all audio up to `available`; the last frame may be partial.
+    /// The window that ends the utterance with all audio up to `available`; the last frame may be partial. It ends with the
+    /// last whole mel frame, as features do.
     pub(super) fn last(&self, available: SampleIdx) -> Window {
-        let end = EncIdx(available.0.div_ceil(SAMPLES_PER_ENC as u64)).max(self.commit);
+        let end = EncIdx(available.mel().0.div_ceil(MEL_PER_ENC as u64)).max(self.commit);
         self.window(end, end, true)
     }
 
@@ -172,6 +173,9 @@ mod tests {
         assert_eq!(planner.due(EncIdx(375).sample()), None);
         let whole = planner.last(SampleIdx(37_600));
         assert_eq!((whole.start, whole.end, whole.last), (EncIdx(0), EncIdx(30), true));
+        // Samples that make no mel frame make no encoder frame.
+        assert_eq!(planner.last(SampleIdx(37_600 + 959)).end, EncIdx(30));
+        assert_eq!(planner.last(SampleIdx(37_600 + 960)).end, EncIdx(31));
 
         let mut planner = Planner::new(Policy::Whole, 375, EncIdx(0));
         let found = windows(&mut planner, 16000 * 120);

@@ -2,8 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use eframe::{CreationContext, NativeOptions, egui};
-use thiserror::Error;
+use eframe::{CreationContext, egui};
 
 use crate::{
     config::Settings,
@@ -11,12 +10,9 @@ use crate::{
     ui::{
         notice::Severity,
         screen::{SOFTWARE_FRAME_TIME, Screen},
+        window::{self, UiError, paints_in_software},
     },
 };
-
-/// The name window managers know the program by; the desktop file has the same.
-const APP_ID: &str = "dictoscope";
-const ICON: &[u8] = include_bytes!("../../assets/icon.png");
 
 /// Seconds without a change after which settings are written: a slider being dragged is not finished.
 const SAVE_AFTER_SECS: f64 = 1.0;
@@ -51,73 +47,9 @@ impl fmt::Debug for UiOptions {
     }
 }
 
-/// Why there is no window.
-#[derive(Debug, Error)]
-pub enum UiError {
-    /// Neither X11 nor Wayland answers.
-    #[error(
-        "no display to open a window on: {reason}. Without one, `dictoscope dictate` writes to the terminal and \
-         `dictoscope transcribe FILE` reads recordings"
-    )]
-    NoDisplay {
-        /// What the windowing system said.
-        reason: String,
-    },
-    /// There is a display, but nothing can be drawn on it.
-    #[error(
-        "the window could not be drawn: {reason}. OpenGL 2.1 or later is needed (package libgl1-mesa-dri on Debian); \
-         without it, `dictoscope dictate` writes to the terminal"
-    )]
-    Graphics {
-        /// What the graphics driver said.
-        reason: String,
-    },
-}
-
-impl From<eframe::Error> for UiError {
-    fn from(error: eframe::Error) -> Self {
-        let reason = error.to_string();
-        match error {
-            eframe::Error::WinitEventLoop(_) | eframe::Error::Winit(_) => {
-                Self::NoDisplay { reason: without_source_line(&reason).to_owned() }
-            }
-            _ => Self::Graphics { reason },
-        }
-    }
-}
-
-/// Whether OpenGL runs on the processor (Mesa's llvmpipe and softpipe, `SwiftShader`).
-fn paints_in_software(gl: &eframe::glow::Context) -> bool {
-    use eframe::glow::{self, HasContext as _};
-    #[expect(unsafe_code, reason = "glow marks every OpenGL call unsafe; there is no safe way to ask for the renderer")]
-    // SAFETY: eframe made the context current before it created the app, on this thread; the call only reads a string.
-    let renderer = unsafe { gl.get_parameter_string(glow::RENDERER) }.to_lowercase();
-    ["llvmpipe", "softpipe", "swiftshader"].iter().any(|name| renderer.contains(name))
-}
-
-/// What winit says went wrong, without the place in its source where it found out.
-fn without_source_line(reason: &str) -> &str {
-    let said = reason.rsplit_once(".rs:").map_or(reason, |(_, rest)| {
-        rest.trim_start_matches(|c: char| c.is_ascii_digit()).trim_start_matches(':').trim_start()
-    });
-    said.trim_end_matches('.')
-}
-
 /// Opens the window and returns once it is closed.
 pub fn run(options: UiOptions) -> Result<(), UiError> {
-    let mut viewport = egui::ViewportBuilder::default()
-        .with_title("Dictoscope")
-        .with_app_id(APP_ID)
-        .with_inner_size([1280.0, 800.0])
-        .with_min_inner_size([640.0, 440.0])
-        .with_drag_and_drop(true);
-    // A broken icon is no reason to have no window; a test decodes it.
-    if let Ok(icon) = eframe::icon_data::from_png_bytes(ICON) {
-        viewport = viewport.with_icon(icon);
-    }
-    let native = NativeOptions { viewport, ..NativeOptions::default() };
-    eframe::run_native(APP_ID, native, Box::new(|context| Ok(Box::new(App::new(context, options)))))?;
-    Ok(())
+    window::open("Dictoscope", true, |context| App::new(context, options))
 }
 
 struct App {
@@ -218,31 +150,5 @@ impl eframe::App for App {
         if self.pending != self.saved {
             self.save();
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_icon_is_a_square_picture() {
-        let icon = eframe::icon_data::from_png_bytes(ICON).expect("assets/icon.png is a PNG");
-        assert_eq!((icon.width, icon.height), (256, 256));
-    }
-
-    #[test]
-    fn no_display_says_what_to_do_instead() {
-        let error = UiError::NoDisplay { reason: "neither WAYLAND_DISPLAY nor DISPLAY is set".into() };
-        let text = error.to_string();
-        assert!(text.contains("dictoscope dictate") && text.contains("DISPLAY"), "{text}");
-    }
-
-    #[test]
-    fn reasons_name_no_line_of_source() {
-        let said =
-            "winit EventLoopError: os error at /src/linux/mod.rs:765: neither WAYLAND_DISPLAY nor DISPLAY is set..";
-        assert_eq!(without_source_line(said), "neither WAYLAND_DISPLAY nor DISPLAY is set");
-        assert_eq!(without_source_line("Not supported"), "Not supported");
     }
 }

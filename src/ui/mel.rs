@@ -1,4 +1,4 @@
-//! The mel frames of the last two minutes, in blocks that become textures, with a colour scale each.
+//! The mel frames that are kept, in blocks that become textures, with a colour scale each.
 
 use std::collections::VecDeque;
 

@@ -1,6 +1,7 @@
 //! The window: draws what the session says, decides nothing.
 //!
-//! [`UiModel`] is made from events and plots alone; [`Screen`] lays it out; [`run`] ties both to threads and a display.
+//! [`UiModel`] is made from events and plots alone; [`Screen`] lays it out; [`run`] ties both to threads and a display;
+//! [`run_recorded`] shows a [`Recording`] instead.
 
 mod app;
 mod history;
@@ -8,10 +9,14 @@ mod mel;
 mod model;
 mod notice;
 mod panels;
+mod recording;
 mod screen;
 mod theme;
 mod transcript;
+mod window;
 
-pub use app::{Connect, Save, UiError, UiOptions, run};
+pub use app::{Connect, Save, UiOptions, run};
 pub use model::UiModel;
+pub use recording::{Difference, OtherRun, Recording, run_recorded};
 pub use screen::{Part, Screen};
+pub use window::UiError;

@@ -18,6 +18,7 @@ use crate::{
             help, notices, settings, status,
             transcript::{self, TranscriptView},
         },
+        recording::Recording,
         theme,
     },
 };
@@ -31,6 +32,8 @@ pub(crate) const SOFTWARE_FRAME_TIME: Duration = Duration::from_millis(100);
 /// Widths of the settings at the side, and the least height of the transcript, in points.
 const SETTINGS_WIDTH: f32 = 268.0;
 const TRANSCRIPT_HEIGHT: f32 = 150.0;
+/// Height of the transcript of a recorded run: the decisions have more rows there.
+const RECORDED_TRANSCRIPT_HEIGHT: f32 = 104.0;
 
 /// One part of the window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +65,8 @@ pub struct Screen {
     transcript: TranscriptView,
     decisions: DecisionView,
     theme_shown: Option<Theme>,
+    /// A trace that the button starts keeps the sound too.
+    trace_audio: bool,
     /// Time between frames while dictation runs.
     pub(crate) frame_time: Duration,
 }
@@ -77,8 +82,17 @@ impl Screen {
             transcript: TranscriptView::default(),
             decisions: DecisionView::default(),
             theme_shown: None,
+            trace_audio: true,
             frame_time: FRAME_TIME,
         }
+    }
+
+    /// A window on a run that is over: nothing in it starts, stops or sets anything.
+    pub fn recorded(recording: Recording, theme: Theme) -> Self {
+        let model = UiModel::of_recording(recording);
+        let settings = Settings { theme, session: *model.settings(), ..Settings::default() };
+        let decisions = DecisionView::of_recording(&model);
+        Self { model, decisions, ..Self::new(settings) }
     }
 
     /// What the user set, to be saved.
@@ -107,7 +121,9 @@ impl Screen {
         self.settings.session = *self.model.settings();
         let mut commands = Vec::new();
         self.keys(ui, &mut commands);
-        dropped_files(ui, &mut self.model, &mut commands);
+        if self.model.recorded().is_none() {
+            dropped_files(ui, &mut self.model, &mut commands);
+        }
         self.panels(ui, &mut commands);
         self.part(ui, Part::Help, &mut commands);
         for command in commands {
@@ -127,15 +143,25 @@ impl Screen {
     }
 
     fn part(&mut self, ui: &mut Ui, part: Part, commands: &mut Vec<Command>) {
-        let Self { model, controls, transcript, decisions, settings, .. } = self;
+        let Self { model, controls, transcript, decisions, settings, trace_audio, .. } = self;
+        let recorded = model.recorded().is_some();
         match part {
-            Part::Controls => controls::controls_ui(ui, model, controls, transcript, settings, commands),
+            Part::Controls if recorded => {
+                controls::recorded_controls_ui(ui, model, controls, transcript, settings);
+            }
+            Part::Controls => controls::controls_ui(ui, model, controls, transcript, settings, *trace_audio, commands),
             Part::Notices => notices::notices_ui(ui, model),
-            Part::Transcript => transcript::transcript_ui(ui, model, transcript),
+            Part::Transcript => {
+                transcript::transcript_ui(ui, model, transcript);
+                let clicked = transcript.take_clicked().filter(|_| recorded);
+                if let Some(word) = clicked.and_then(|index| model.transcript.words().get(index)) {
+                    decisions.show_word(model, word);
+                }
+            }
             Part::Decisions => decisions::decisions_ui(ui, model, decisions),
-            Part::Settings => settings::settings_ui(ui, model, commands),
+            Part::Settings => settings::settings_ui(ui, model, trace_audio, commands),
             Part::Status => status::status_ui(ui, model, commands),
-            Part::Help => help::help_ui(ui, &mut controls.help_open),
+            Part::Help => help::help_ui(ui, recorded, &mut controls.help_open),
         }
     }
 
@@ -153,7 +179,8 @@ impl Screen {
             });
         }
         let body = Frame::central_panel(ui.style()).inner_margin(Margin::symmetric(10, 8));
-        let text = Panel::top("transcript").resizable(true).default_size(TRANSCRIPT_HEIGHT).min_size(70.0).frame(body);
+        let height = if self.model.recorded().is_some() { RECORDED_TRANSCRIPT_HEIGHT } else { TRANSCRIPT_HEIGHT };
+        let text = Panel::top("transcript").resizable(true).default_size(height).min_size(70.0).frame(body);
         text.show(ui, |ui| self.part(ui, Part::Transcript, commands));
         CentralPanel::default().frame(body).show(ui, |ui| self.part(ui, Part::Decisions, commands));
     }
@@ -172,29 +199,16 @@ impl Screen {
 
     /// Shortcuts. A focused button takes Space itself, a focused field takes everything.
     fn keys(&mut self, ui: &Ui, commands: &mut Vec<Command>) {
-        let focused = ui.memory(|memory| memory.focused().is_some());
-        let typed = |text: &str| ui.input(|input| input.events.contains(&UiEvent::Text(text.to_owned())));
-        let pressed = |modifiers, key| ui.input_mut(|input| input.consume_key(modifiers, key));
-        if pressed(Modifiers::COMMAND, Key::Comma) {
-            self.controls.settings_open = !self.controls.settings_open;
-        }
-        if pressed(Modifiers::COMMAND, Key::L) {
-            self.model.transcript.clear();
-        }
-        if pressed(Modifiers::COMMAND, Key::O) {
-            self.controls.toggle_path();
+        if self.model.recorded().is_none() {
+            self.live_keys(ui, commands);
         }
         if ui.ctx().text_edit_focused() {
             return;
         }
-        if pressed(Modifiers::COMMAND, Key::Z) {
-            self.model.transcript.undo_clear();
-        }
+        let typed = |text: &str| ui.input(|input| input.events.contains(&UiEvent::Text(text.to_owned())));
+        let pressed = |modifiers, key| ui.input_mut(|input| input.consume_key(modifiers, key));
         if ui.input(|input| input.events.iter().any(|event| matches!(event, UiEvent::Copy))) {
             controls::copy_text(ui, &mut self.model, self.transcript.selected());
-        }
-        if pressed(Modifiers::NONE, Key::F) {
-            self.decisions.toggle_freeze(&self.model);
         }
         if typed("+") {
             self.decisions.zoom_in(&self.model);
@@ -205,8 +219,48 @@ impl Screen {
         if typed("?") {
             self.controls.help_open = !self.controls.help_open;
         }
+        for (key, pages) in
+            [(Key::Home, f64::NEG_INFINITY), (Key::PageUp, -1.0), (Key::PageDown, 1.0), (Key::End, f64::INFINITY)]
+        {
+            if pressed(Modifiers::NONE, key) {
+                self.decisions.page(&self.model, pages);
+            }
+        }
+        // The pattern without Shift would take the key with it too.
+        for (modifiers, offset) in [(Modifiers::SHIFT, -1), (Modifiers::NONE, 1)] {
+            if pressed(modifiers, Key::N) {
+                self.decisions.jump(&self.model, offset);
+            }
+        }
         if !self.decisions.has_pin() && !self.controls.help_open && pressed(Modifiers::NONE, Key::Escape) {
-            self.controls.close_one();
+            let _closed = self.decisions.close_report() || self.controls.close_one();
+        }
+    }
+
+    /// Shortcuts that act on dictation.
+    fn live_keys(&mut self, ui: &Ui, commands: &mut Vec<Command>) {
+        let focused = ui.memory(|memory| memory.focused().is_some());
+        let pressed = |modifiers, key| ui.input_mut(|input| input.consume_key(modifiers, key));
+        if pressed(Modifiers::COMMAND, Key::Comma) {
+            self.controls.settings_open = !self.controls.settings_open;
+        }
+        if pressed(Modifiers::COMMAND, Key::L) {
+            self.model.transcript.clear();
+        }
+        if pressed(Modifiers::COMMAND, Key::O) {
+            self.controls.toggle_path();
+        }
+        if pressed(Modifiers::COMMAND, Key::T) {
+            commands.push(self.model.toggle_trace(self.trace_audio));
+        }
+        if ui.ctx().text_edit_focused() {
+            return;
+        }
+        if pressed(Modifiers::COMMAND, Key::Z) {
+            self.model.transcript.undo_clear();
+        }
+        if pressed(Modifiers::NONE, Key::F) {
+            self.decisions.toggle_freeze(&self.model);
         }
         if !focused && !self.controls.help_open && pressed(Modifiers::NONE, Key::Space) {
             commands.extend(self.model.toggle(self.settings.device.as_deref()));

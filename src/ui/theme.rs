@@ -57,6 +57,8 @@ pub(crate) struct Palette {
     pub(crate) forced: Color32,
     /// Suppressed punctuation.
     pub(crate) suppressed: Color32,
+    /// Decisions that were near a tie.
+    pub(crate) near_tie: Color32,
     /// Waveform.
     pub(crate) wave: Color32,
     /// Start of the encoded window.
@@ -88,6 +90,7 @@ const DARK: Palette = Palette {
     blank: Color32::from_rgb(112, 119, 128),
     forced: Color32::from_rgb(238, 119, 51),
     suppressed: Color32::from_rgb(240, 228, 66),
+    near_tie: Color32::from_rgb(182, 148, 255),
     wave: Color32::from_rgb(150, 172, 190),
     window_start: Color32::from_rgb(204, 121, 167),
     commit: Color32::from_rgb(32, 190, 140),
@@ -110,6 +113,7 @@ const LIGHT: Palette = Palette {
     blank: Color32::from_rgb(158, 164, 172),
     forced: Color32::from_rgb(213, 94, 0),
     suppressed: Color32::from_rgb(160, 120, 0),
+    near_tie: Color32::from_rgb(112, 64, 208),
     wave: Color32::from_rgb(84, 110, 130),
     window_start: Color32::from_rgb(170, 68, 128),
     commit: Color32::from_rgb(0, 138, 100),
@@ -246,8 +250,15 @@ mod tests {
             for ground in [palette.panel, palette.well] {
                 assert!(contrast(palette.text, ground) >= 7.0);
                 assert!(contrast(palette.weak, ground) >= 4.5);
-                for graphic in [palette.tail, palette.token, palette.forced, palette.commit, palette.bad, palette.warn]
-                {
+                for graphic in [
+                    palette.tail,
+                    palette.token,
+                    palette.forced,
+                    palette.commit,
+                    palette.bad,
+                    palette.warn,
+                    palette.near_tie,
+                ] {
                     assert!(contrast(graphic, ground) >= 3.0, "{graphic:?} on {ground:?}");
                 }
             }

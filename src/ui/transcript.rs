@@ -24,11 +24,18 @@ pub(crate) struct Transcript {
     breaks: bool,
     /// Words whose tokens were dropped.
     bare: usize,
+    /// A recorded run: all words keep their tokens.
+    keeps_tokens: bool,
     /// Counts changes other than appending: who laid out the words must begin anew.
     generation: u64,
 }
 
 impl Transcript {
+    /// A transcript whose words all keep their tokens.
+    pub(crate) fn keeping_tokens() -> Self {
+        Self { keeps_tokens: true, ..Self::default() }
+    }
+
     pub(crate) fn push(&mut self, words: Vec<Word>) {
         if words.is_empty() {
             return;
@@ -38,6 +45,9 @@ impl Transcript {
             self.breaks = false;
         }
         self.text.words.extend(words);
+        if self.keeps_tokens {
+            return;
+        }
         let keep_from = self.text.words.len().saturating_sub(DETAILED_WORDS);
         for word in self.text.words.get_mut(self.bare..keep_from).unwrap_or_default() {
             word.tokens = Vec::new();

@@ -33,7 +33,7 @@ fn model_with_other_reference(bench: &Bench) -> String {
     fs::write(&probe, &bytes).unwrap();
     let contract = folder.join("contract.json");
     let mut value: Value = serde_json::from_str(&fs::read_to_string(&contract).unwrap()).unwrap();
-    let hash: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash: String = Sha256::digest(&bytes).iter().fold(String::new(), |hash, byte| format!("{hash}{byte:02x}"));
     value["probe"]["sha256"] = json!(hash);
     fs::write(&contract, value.to_string()).unwrap();
     text(&folder)

@@ -2,6 +2,8 @@
 //!
 //! The numbers of the decisions are those the embedded model gave for that sentence, to two places.
 
+pub(crate) mod recorded;
+
 use std::f32::consts::TAU;
 
 use dictoscope::{
@@ -180,11 +182,11 @@ fn mel(from: u64, to: u64) -> Vec<f32> {
     (from..to).flat_map(|at| (0..MEL_BINS).map(move |bin| value(at, bin))).collect()
 }
 
-fn feed_sound(screen: &mut Screen, frames: u64) {
-    for at in 0..frames * 8 {
+fn sound(frames: u64) -> impl Iterator<Item = PlotItem> {
+    (0..frames * 8).map(|at| {
         let size = 0.004 + 0.32 * loudness(at) * (0.75 + 0.25 * (at as f32 * 1.7).sin());
-        screen.model.push(PlotItem::Level { at: MelIdx(at), min: -size, max: 0.9 * size });
-    }
+        PlotItem::Level { at: MelIdx(at), min: -size, max: 0.9 * size }
+    })
 }
 
 fn hop(window: Window, mel_from: u64, decisions: Vec<Decision>, tail: Vec<Decision>) -> PlotItem {
@@ -210,7 +212,7 @@ pub(crate) fn dictating(theme: Theme) -> Screen {
     screen.model.tick(100.0);
     screen.model.apply(Event::Ready(ready()));
     screen.model.apply(Event::Started { source: "Built-in microphone".into() });
-    feed_sound(&mut screen, SECOND + HEARD);
+    sound(SECOND + HEARD).for_each(|level| screen.model.push(level));
 
     let first = decisions(0);
     let words =

@@ -5,17 +5,22 @@ mod latency;
 mod meter;
 mod report;
 mod source;
+mod traced;
 
 use std::fs;
+
+use anyhow::{Context, anyhow};
 
 use crate::{
     cli::{Console, Outcome, args::BenchArgs, options::load_settings},
     session::Session,
+    trace::{Input, TraceOptions, TraceProbe},
 };
 
 use meter::HopMeter;
 use report::Report;
 use source::BlockSource;
+use traced::TimedTrace;
 
 pub(super) fn run(args: &BenchArgs, console: &mut Console<'_>) -> anyhow::Result<Outcome> {
     let settings = load_settings(console);
@@ -27,16 +32,30 @@ pub(super) fn run(args: &BenchArgs, console: &mut Console<'_>) -> anyhow::Result
     let mut session = Session::new(&model, engine, session_settings)?;
     let mut source = BlockSource::open(&args.file, args.repeat_to)?;
     let mut meter = HopMeter::default();
+    let trace = args.trace.trace.as_deref().map(|path| {
+        let (source, dumps) = (args.file.display().to_string(), args.trace.dumps());
+        let options = TraceOptions { source, input: Input::Audio, dumps, wait: false };
+        TraceProbe::create(path, &mut session, &options)
+            .with_context(|| format!("{}: the trace cannot be written", path.display()))
+    });
+    let mut trace = trace.transpose()?.map(TimedTrace::new);
     while let Some(block) = source.next_block()? {
         meter.push_begins(block.end());
-        session.push(&block, &mut meter)?;
+        session.push(&block, &mut (&mut meter, &mut trace))?;
         meter.push_ends();
+        if session.is_exhausted() {
+            break;
+        }
     }
     meter.push_begins(source.position());
-    session.finish(&mut meter)?;
+    session.finish(&mut (&mut meter, &mut trace))?;
     meter.push_ends();
-    let report =
+    let mut report =
         Report::new(&args.file, source.position(), &session_settings.window, info, &meter, peak_memory_bytes());
+    if let Some(timed) = &mut trace {
+        report.add_trace(&timed.hops);
+        timed.trace.finish().map_err(|error| anyhow!(timed.trace.incomplete(&error)))?;
+    }
     if args.json {
         console.json(&report)?;
     } else {

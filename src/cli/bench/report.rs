@@ -70,6 +70,17 @@ pub(super) struct Report {
     latency_secs: LatencySecs,
     /// `null` where the system does not tell.
     peak_memory_bytes: Option<u64>,
+    /// What writing a trace cost the thread that recognises, if one was written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace: Option<TraceCost>,
+}
+
+#[derive(Debug, Serialize)]
+struct TraceCost {
+    /// Milliseconds per hop; they are part of `hop_millis`.
+    millis: Spread,
+    /// Share of the hops' own work, in [0, 1].
+    share: f64,
 }
 
 impl Report {
@@ -105,7 +116,16 @@ impl Report {
                 word_to_commit: Spread::of(meter.latencies.word_commit.iter().copied()),
             },
             peak_memory_bytes,
+            trace: None,
         }
+    }
+
+    /// Adds what a trace cost, in milliseconds per hop.
+    pub(super) fn add_trace(&mut self, hops: &[f64]) {
+        let all = self.rtf * self.audio_secs * 1000.0;
+        let trace: f64 = hops.iter().sum();
+        let share = if all > trace { trace / (all - trace) } else { 0.0 };
+        self.trace = Some(TraceCost { millis: Spread::of(hops.iter().copied()), share });
     }
 
     /// The figures for a person.
@@ -138,6 +158,10 @@ impl Report {
             writeln!(out, "{name:<20} {:>8.2} {:>8.2} {:>8.2}", spread.p50, spread.p95, spread.max)?;
         }
         writeln!(out, "\nreal-time factor {:.3}", self.rtf)?;
+        if let Some(TraceCost { millis, share }) = &self.trace {
+            let (p50, p95, share) = (millis.p50, millis.p95, share * 100.0);
+            writeln!(out, "trace: {p50:.2} ms per hop (p95 {p95:.2}), {share:.2} % of the hops' own work")?;
+        }
         match self.peak_memory_bytes {
             Some(bytes) => writeln!(out, "peak memory {:.0} MB", bytes as f64 / 1e6)?,
             None => writeln!(out, "peak memory not available on this system")?,

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, builder::BoolishValueParser};
 
+use super::compare::CompareArgs;
 use crate::cli::args::ModelArgs;
 
 #[derive(Debug, Args)]
@@ -14,6 +15,8 @@ pub(in crate::cli) struct ParityArgs {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ParityVerb {
+    /// Find the first decision where two traces part, and whether that is rounding or a bug.
+    Compare(CompareArgs),
     /// Write every tensor of one window to a folder: features, encoder, greedy path, predictor, joint.
     Dump(DumpArgs),
     /// Compare our features with dumped ones, or with stored vectors.
@@ -140,6 +143,7 @@ impl ParityVerb {
     /// Whether JSON was asked for.
     pub(super) fn json(&self) -> bool {
         match self {
+            Self::Compare(args) => args.json,
             Self::Dump(_) => false,
             Self::Features(args) => args.json,
             Self::Encoder(args) => args.sides.json,

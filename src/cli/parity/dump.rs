@@ -6,6 +6,7 @@ use super::{args::DumpArgs, sides::read_input};
 use crate::{
     cli::{Console, Outcome, options::load_settings},
     parity::tensors::TensorSet,
+    trace::npy::Array,
 };
 
 pub(super) fn run(args: &DumpArgs, console: &mut Console<'_>) -> anyhow::Result<Outcome> {
@@ -16,7 +17,7 @@ pub(super) fn run(args: &DumpArgs, console: &mut Console<'_>) -> anyhow::Result<
     let (tensors, facts) =
         TensorSet::of(&mut *engine, model.contract(), &input).with_context(|| args.engine.clone())?;
     tensors.write(&args.folder, &facts)?;
-    let (mel_frames, frames) = (input.features.len(), tensors.encoder.as_ref().map_or(0, |frames| frames.len()));
+    let (mel_frames, frames) = (input.features.len(), tensors.encoder.as_ref().map_or(0, Array::len));
     let steps = tensors.path.as_ref().map_or(0, Vec::len);
     let tokens = tensors.predictor.as_ref().map_or(0, |outputs| outputs.len().saturating_sub(1));
     writeln!(

@@ -72,7 +72,7 @@ fn against_dump(
         let (side, expected, found) = (dump.display().to_string(), agreement.ours, agreement.theirs);
         return Err(TensorError::from(NotComparable::Shape { side, what: "features", expected, found }).into());
     }
-    let same_audio = audio.as_ref().is_none_or(|audio| audio.is_same());
+    let same_audio = audio.as_ref().is_none_or(AudioAgreement::is_same);
     let verdict = if agreement.agrees && same_audio { Verdict::Pass } else { Verdict::Fail };
     if as_json {
         console.json(&json!({

@@ -1,6 +1,7 @@
 //! `dictoscope parity`: one file a verb.
 
 mod args;
+mod compare;
 mod dump;
 mod encoder;
 mod features;
@@ -22,6 +23,7 @@ use crate::{
 
 pub(super) fn run(args: &ParityArgs, console: &mut Console<'_>) -> anyhow::Result<Outcome> {
     let done = match &args.verb {
+        ParityVerb::Compare(args) => compare::run(args, console),
         ParityVerb::Dump(args) => dump::run(args, console),
         ParityVerb::Features(args) => features::run(args, console),
         ParityVerb::Encoder(args) => encoder::run(args, console),

@@ -20,7 +20,7 @@ pub enum Side {
         engine: Box<dyn Engine>,
     },
     /// It was computed.
-    Folder(TensorFolder),
+    Folder(Box<TensorFolder>),
 }
 
 impl std::fmt::Debug for Side {

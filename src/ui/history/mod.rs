@@ -1,4 +1,5 @@
-//! What the decision view can look back on: the last two minutes of levels, mel frames, decisions and marks.
+//! What the decision view can look back on: levels, mel frames, decisions and marks, of the last two minutes or of a whole
+//! recorded run.
 
 use std::collections::VecDeque;
 
@@ -9,7 +10,7 @@ use crate::{
     units::{EncIdx, MEL_PER_ENC, MelIdx, enc_frames_from_secs},
 };
 
-/// Seconds of audio the plots keep.
+/// Seconds of audio the plots keep while dictation runs.
 pub(crate) const HISTORY_SECS: f64 = 120.0;
 
 /// Most marks kept: a slider dragged for two minutes at one change a hop stays below it.
@@ -65,9 +66,13 @@ pub(crate) struct Placed<'a> {
     pub(crate) tail: bool,
 }
 
-/// Bounded by time, so that it does not grow with the dictation.
-#[derive(Clone, Debug, Default)]
+/// Bounded by time, so that it does not grow with the dictation; a recorded run is kept whole.
+#[derive(Clone, Debug)]
 pub(crate) struct History {
+    /// Encoder frames kept; `None` keeps all.
+    limit: Option<u64>,
+    /// Frame up to which the axis goes at least: another run beside this one may end later.
+    pub(crate) reach: EncIdx,
     pub(crate) levels: VecDeque<Level>,
     pub(crate) mel: MelHistory,
     pub(crate) decisions: VecDeque<Decision>,
@@ -79,7 +84,33 @@ pub(crate) struct History {
     pub(crate) session: u64,
 }
 
+impl Default for History {
+    fn default() -> Self {
+        Self::keeping(Some(enc_frames_from_secs(HISTORY_SECS)))
+    }
+}
+
 impl History {
+    /// Keeps the newest `limit` encoder frames, or all.
+    pub(crate) fn keeping(limit: Option<u64>) -> Self {
+        Self {
+            limit,
+            reach: EncIdx::default(),
+            levels: VecDeque::new(),
+            mel: MelHistory::default(),
+            decisions: VecDeque::new(),
+            tail: Vec::new(),
+            marks: VecDeque::new(),
+            window: None,
+            session: 0,
+        }
+    }
+
+    /// Encoder frames kept; `None` if all are.
+    pub(crate) fn limit(&self) -> Option<u64> {
+        self.limit
+    }
+
     pub(crate) fn push(&mut self, item: PlotItem) {
         match item {
             PlotItem::Level { at, min, max } => {
@@ -118,7 +149,7 @@ impl History {
     }
 
     fn push_mark(&mut self, at: EncIdx, kind: MarkKind) {
-        if self.marks.len() == MAX_MARKS {
+        if self.limit.is_some() && self.marks.len() == MAX_MARKS {
             self.marks.pop_front();
         }
         self.marks.push_back(Mark { at, kind });
@@ -126,11 +157,12 @@ impl History {
 
     /// A new session began: its positions start at 0 again.
     pub(crate) fn restart(&mut self) {
-        *self = Self { session: self.session + 1, ..Self::default() };
+        *self = Self { session: self.session + 1, ..Self::keeping(self.limit) };
     }
 
     fn forget(&mut self) {
-        let oldest = EncIdx((self.newest() as u64).saturating_sub(enc_frames_from_secs(HISTORY_SECS)));
+        let Some(limit) = self.limit else { return };
+        let oldest = EncIdx((self.newest() as u64).saturating_sub(limit));
         while self.levels.front().is_some_and(|level| level.at < oldest.mel()) {
             self.levels.pop_front();
         }
@@ -146,7 +178,7 @@ impl History {
     /// The newest position known, in encoder frames.
     pub(crate) fn newest(&self) -> f64 {
         let level = self.levels.back().map_or(0.0, |level| (level.at.0 + 1) as f64 / MEL_PER_ENC as f64);
-        level.max(self.window.map_or(0.0, |window| window.end.0 as f64))
+        level.max(self.window.map_or(self.reach, |window| window.end.max(self.reach)).0 as f64)
     }
 
     /// Whether nothing was heard yet.

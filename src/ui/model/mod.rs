@@ -1,5 +1,9 @@
 //! What the window knows: made from events and plots only, without a window, a thread or a clock of its own.
 
+mod recorded;
+
+pub(crate) use recorded::{Beside, RecordedRun};
+
 use std::path::PathBuf;
 
 use crate::{
@@ -82,12 +86,19 @@ pub struct UiModel {
     pub(crate) trace: Option<PathBuf>,
     applied: SessionSettings,
     wanted: SessionSettings,
+    /// Set where the window shows a run that is over.
+    recorded: Option<RecordedRun>,
 }
 
 impl UiModel {
     /// A model that waits for [`Event::Ready`]; `settings` are those that the threads were started with.
     pub fn new(settings: SessionSettings) -> Self {
         Self { applied: settings, wanted: settings, ..Self::default() }
+    }
+
+    /// What is known of the run that is over, where the window shows one.
+    pub(crate) fn recorded(&self) -> Option<&RecordedRun> {
+        self.recorded.as_ref()
     }
 
     /// Tells the time in seconds, on any clock that does not go back.
@@ -232,6 +243,11 @@ impl UiModel {
             // The rest is still being transcribed; without an engine nothing would ever end that.
             Run::Stopping => (self.engine == Engine::Failed).then_some(Command::Stop),
         }
+    }
+
+    /// What the Trace button and Ctrl+T do now; `audio` keeps the sound too.
+    pub(crate) fn toggle_trace(&self, audio: bool) -> Command {
+        if self.trace.is_some() { Command::StopTrace } else { Command::StartTrace { audio } }
     }
 
     /// What dropping or opening the file `path` does.

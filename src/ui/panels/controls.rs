@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use eframe::egui::{Align, Atom, Button, ComboBox, IdSalt, Key, Layout, RichText, TextEdit, Ui, Vec2, Window, vec2};
+use eframe::egui::{
+    Align, Atom, Button, Color32, ComboBox, IdSalt, Key, Label, Layout, RichText, TextEdit, TextStyle, Ui, Vec2,
+    Window, vec2,
+};
 
 use crate::{
     config::{Settings, Theme},
@@ -17,6 +20,8 @@ use crate::{
 /// Points that the buttons at the right end need, and those below which the word count before them is left out.
 const RIGHT_WIDTH: f32 = 190.0;
 const COUNT_WIDTH: f32 = 330.0;
+/// Points that everything but its title needs above a recorded run.
+const RECORDED_WIDTH: f32 = 420.0;
 
 /// What the bar keeps between frames.
 #[derive(Debug, Default)]
@@ -47,6 +52,7 @@ pub(crate) fn controls_ui(
     view: &mut ControlsView,
     transcript: &TranscriptView,
     settings: &mut Settings,
+    trace_audio: bool,
     commands: &mut Vec<Command>,
 ) {
     ui.horizontal_wrapped(|ui| {
@@ -56,19 +62,11 @@ pub(crate) fn controls_ui(
         {
             view.toggle_path();
         }
+        trace_button(ui, model, trace_audio, commands);
         ui.separator();
         text_buttons(ui, model, transcript);
-        // Right-aligned where there is room, else on a line of their own.
-        let layout = if ui.available_size_before_wrap().x > RIGHT_WIDTH {
-            Layout::right_to_left(Align::Center)
-        } else {
-            ui.end_row();
-            Layout::left_to_right(Align::Center)
-        };
-        ui.with_layout(layout, |ui| {
-            if ui.add(Button::new("?").selected(view.help_open)).on_hover_text("Keyboard shortcuts (?)").clicked() {
-                view.help_open = !view.help_open;
-            }
+        at_the_right(ui, |ui| {
+            help_button(ui, view);
             let gear = Button::new("Settings").selected(view.settings_open);
             if ui.add(gear).on_hover_text("Windows, features, punctuation (Ctrl+,)").clicked() {
                 view.settings_open = !view.settings_open;
@@ -77,6 +75,58 @@ pub(crate) fn controls_ui(
         });
     });
     path_window(ui, view, commands);
+}
+
+/// The bar above a run that is over: which one, and what can be done with its text.
+pub(crate) fn recorded_controls_ui(
+    ui: &mut Ui,
+    model: &mut UiModel,
+    view: &mut ControlsView,
+    transcript: &TranscriptView,
+    settings: &mut Settings,
+) {
+    let title = model.recorded().map_or_else(String::new, |run| run.title.clone());
+    ui.horizontal_wrapped(|ui| {
+        ui.label(RichText::new("Recorded run").weak());
+        let room = (ui.available_size_before_wrap().x - RECORDED_WIDTH).max(120.0);
+        let shown = ui.painter().layout_no_wrap(title.clone(), TextStyle::Button.resolve(ui.style()), Color32::WHITE);
+        let size = vec2(shown.size().x.min(room) + 2.0, ui.spacing().interact_size.y);
+        ui.add_sized(size, Label::new(RichText::new(&title).strong()).truncate()).on_hover_text(&title);
+        ui.separator();
+        text_buttons(ui, model, transcript);
+        at_the_right(ui, |ui| {
+            help_button(ui, view);
+            theme_button(ui, settings);
+        });
+    });
+}
+
+/// Right-aligned where there is room, else on a line of their own.
+fn at_the_right(ui: &mut Ui, content: impl FnOnce(&mut Ui)) {
+    let layout = if ui.available_size_before_wrap().x > RIGHT_WIDTH {
+        Layout::right_to_left(Align::Center)
+    } else {
+        ui.end_row();
+        Layout::left_to_right(Align::Center)
+    };
+    ui.with_layout(layout, content);
+}
+
+fn help_button(ui: &mut Ui, view: &mut ControlsView) {
+    if ui.add(Button::new("?").selected(view.help_open)).on_hover_text("Keyboard shortcuts (?)").clicked() {
+        view.help_open = !view.help_open;
+    }
+}
+
+fn trace_button(ui: &mut Ui, model: &UiModel, audio: bool, commands: &mut Vec<Command>) {
+    let hint = if model.trace.is_some() {
+        "End the trace (Ctrl+T)"
+    } else {
+        "Write every window, decision and word to a file, from now on (Ctrl+T)"
+    };
+    if ui.add(Button::new("Trace").selected(model.trace.is_some())).on_hover_text(hint).clicked() {
+        commands.push(model.toggle_trace(audio));
+    }
 }
 
 fn start_button(ui: &mut Ui, model: &UiModel, settings: &Settings, commands: &mut Vec<Command>) {
@@ -151,7 +201,10 @@ fn text_buttons(ui: &mut Ui, model: &mut UiModel, transcript: &TranscriptView) {
     if copy.clicked() {
         copy_text(ui, model, None);
     }
-    if ui.add_enabled(words > 0, Button::new("Clear")).on_hover_text("Clear the transcript (Ctrl+L)").clicked() {
+    let clears = model.recorded().is_none();
+    if clears
+        && ui.add_enabled(words > 0, Button::new("Clear")).on_hover_text("Clear the transcript (Ctrl+L)").clicked()
+    {
         model.transcript.clear();
     }
     if model.transcript.can_undo()

@@ -16,7 +16,7 @@ const LEAST_HOP_SECS: f64 = 0.08;
 const MOST_HOP_SECS: f64 = 4.0;
 const MOST_RIGHT_SECS: f64 = 4.0;
 
-pub(crate) fn settings_ui(ui: &mut Ui, model: &UiModel, commands: &mut Vec<Command>) {
+pub(crate) fn settings_ui(ui: &mut Ui, model: &UiModel, trace_audio: &mut bool, commands: &mut Vec<Command>) {
     ui.spacing_mut().slider_width = 118.0;
     section(ui, "Window");
     if let Some(window) = window_ui(ui, model) {
@@ -40,6 +40,9 @@ pub(crate) fn settings_ui(ui: &mut Ui, model: &UiModel, commands: &mut Vec<Comma
     if slider.on_hover_text("Candidates of the token head that each decision keeps").changed() {
         commands.push(Command::Set(Setting::TopK(TopK::from(top_k))));
     }
+    section(ui, "Traces");
+    ui.add(Checkbox::new(trace_audio, "Keep the sound with a trace, so that it can be run again"))
+        .on_hover_text("Holds for traces that the button starts, until the window is closed");
 }
 
 fn section(ui: &mut Ui, title: &str) {

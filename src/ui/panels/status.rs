@@ -5,21 +5,31 @@ use eframe::egui::{Color32, Label, RichText, Sense, Ui, vec2};
 use crate::{
     session::Command,
     ui::{
-        model::{Phase, UiModel},
-        panels::meter::meter_ui,
+        model::{Phase, RecordedRun, UiModel},
+        panels::{decisions::duration_text, meter::meter_ui},
         theme::Palette,
     },
-    units::SAMPLE_RATE_HZ,
+    units::{SAMPLE_RATE_HZ, secs_from_enc_frames},
 };
 
-/// Most characters of a source's name.
+/// Most characters of a source's or a file's name.
 const MOST_NAME_CHARS: usize = 28;
+
+/// Points below which a recorded run's settings are left out, to be found by the pointer.
+const SETTINGS_ROOM: f32 = 520.0;
 
 pub(crate) fn status_ui(ui: &mut Ui, model: &UiModel, commands: &mut Vec<Command>) {
     let palette = Palette::of(ui);
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = 7.0;
+        if let Some(run) = model.recorded() {
+            recorded(ui, model, run, palette);
+            ui.separator();
+            engine(ui, model);
+            return;
+        }
         state(ui, model, palette, commands);
+        tracing(ui, model, palette);
         ui.separator();
         meter_ui(ui, model);
         ui.separator();
@@ -50,7 +60,46 @@ fn state(ui: &mut Ui, model: &UiModel, palette: &Palette, commands: &mut Vec<Com
     }
 }
 
-/// A source's name, cut where it would push the rest of the line out of the window.
+/// The file of the trace that is being written.
+fn tracing(ui: &mut Ui, model: &UiModel, palette: &Palette) {
+    let Some(path) = &model.trace else { return };
+    ui.separator();
+    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+    field(ui, "tracing", &shortened(&name), palette.bad).on_hover_text(format!("Being written: {}", path.display()));
+}
+
+/// What there is of a run that is over, and how it was set.
+fn recorded(ui: &mut Ui, model: &UiModel, run: &RecordedRun, palette: &Palette) {
+    let (dot, _) = ui.allocate_exact_size(vec2(10.0, 10.0), Sense::hover());
+    ui.painter().circle_filled(dot.center(), 5.0, palette.token);
+    let settings = model.settings();
+    let window = settings.window;
+    let window = format!("{:.2} + {:.2} + {:.2} s", window.left_secs, window.hop_secs, window.right_secs);
+    let (features, punctuation) = (settings.feature_norm.name(), settings.punctuation.name());
+    ui.label(RichText::new("Recorded run").small().strong()).on_hover_ui(|ui| {
+        ui.label("Settings at its beginning:");
+        ui.label(format!("left context + hop + right context {window}"));
+        ui.label(format!("features {features}, suppress punctuation {punctuation}"));
+    });
+    ui.separator();
+    let history = &model.history;
+    let length = secs_from_enc_frames(history.newest() as u64);
+    field(ui, "length", &duration_text(length), palette.text);
+    field(ui, "decisions", &history.decisions.len().to_string(), palette.text);
+    if let Some(other) = &run.other {
+        let count = other.differences.len();
+        let color = if count == 0 { palette.good } else { palette.bad };
+        field(ui, "differences", &count.to_string(), color).on_hover_text(&other.verdict);
+    }
+    if ui.available_width() > SETTINGS_ROOM {
+        field(ui, "window", &window, palette.text)
+            .on_hover_text("Left context + hop + right context, at the beginning");
+        field(ui, "features", features, palette.text);
+        field(ui, "suppress punctuation", punctuation, palette.text);
+    }
+}
+
+/// A name, cut where it would push the rest of the line out of the window.
 fn shortened(name: &str) -> String {
     if name.chars().count() <= MOST_NAME_CHARS {
         return name.to_owned();

@@ -29,12 +29,19 @@ pub(crate) struct TranscriptView {
     lines: LineBreaks,
     /// First and last word of a selection, in the order of dragging.
     selection: Option<(usize, usize)>,
+    /// The word that was clicked in this frame.
+    clicked: Option<usize>,
 }
 
 impl TranscriptView {
     /// Words selected by dragging.
     pub(crate) fn selected(&self) -> Option<Range<usize>> {
         self.selection.map(|(a, b)| a.min(b)..a.max(b) + 1)
+    }
+
+    /// The committed word that was clicked since the last call.
+    pub(crate) fn take_clicked(&mut self) -> Option<usize> {
+        self.clicked.take()
     }
 }
 
@@ -58,14 +65,16 @@ pub(crate) fn transcript_ui(ui: &mut Ui, model: &UiModel, view: &mut TranscriptV
                 .id_salt("transcript")
                 .auto_shrink(false)
                 // Follows the newest words until scrolled up, and again once scrolled back down.
-                .stick_to_bottom(true)
+                .stick_to_bottom(model.recorded().is_none())
                 .show_viewport(ui, |ui, viewport| text_ui(ui, model, view, palette, viewport));
         }
     });
 }
 
 fn empty_ui(ui: &mut Ui, model: &UiModel) {
-    let text = if model.is_running() {
+    let text = if model.recorded().is_some() {
+        "No word was written in this run."
+    } else if model.is_running() {
         "Listening. Words appear grey while they may change, and stay once they stand in full colour."
     } else {
         "Press Space and speak. Your words appear here: grey while they may change, then for good."
@@ -238,6 +247,9 @@ fn select(ui: &Ui, view: &mut TranscriptView, placed: &[Placed<'_>], response: &
         }
     } else if response.clicked() {
         view.selection = None;
+        let at = response.interact_pointer_pos();
+        let on = |word: &&Placed<'_>| at.is_some_and(|at| word.rect.contains(at));
+        view.clicked = placed.iter().find(on).and_then(|word| word.index);
     }
 }
 

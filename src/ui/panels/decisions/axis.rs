@@ -1,26 +1,30 @@
 //! The one time axis of all rows: scrolls with the newest frame, or stands still on a copy of what was there.
 
-use crate::ui::history::{HISTORY_SECS, History};
-use crate::units::enc_frames_from_secs;
+use crate::ui::history::History;
 
 /// Encoder frames in view at first: 8 s.
 const DEFAULT_SPAN: f64 = 100.0;
 
-/// Least and most encoder frames in view: 0.8 s, and all that is kept.
-fn spans() -> (f64, f64) {
-    (10.0, enc_frames_from_secs(HISTORY_SECS) as f64)
-}
+/// Least encoder frames in view: 0.8 s.
+const LEAST_SPAN: f64 = 10.0;
+
+/// Most encoder frames of a recorded run in view: 5 min. More would be thousands of bars in each pixel column.
+const MOST_SPAN: f64 = 3750.0;
 
 /// Share of the view that stays empty to the right of the newest frame.
 const LEAD: f64 = 0.02;
 
+/// Share of the view by which a page moves it.
+const PAGE: f64 = 0.9;
+
 /// Steps between ticks in encoder frames; each is a round number of seconds or of frames.
-const TICKS: [u64; 8] = [1, 5, 10, 25, 50, 125, 250, 500];
+const TICKS: [u64; 9] = [1, 5, 10, 25, 50, 125, 250, 500, 1250];
 
 /// A picture that does not move, whatever dictation goes on to do.
 #[derive(Clone, Debug)]
 struct Still {
-    history: Box<History>,
+    /// What stood there; `None` for a recorded run, which does not change.
+    copy: Option<Box<History>>,
     /// Right edge in encoder frames.
     right: f64,
 }
@@ -39,13 +43,18 @@ impl Default for TimeView {
 }
 
 impl TimeView {
+    /// The beginning of a recorded run.
+    pub(crate) fn of_recording() -> Self {
+        Self { span: DEFAULT_SPAN, still: Some(Still { copy: None, right: DEFAULT_SPAN }) }
+    }
+
     pub(crate) fn is_frozen(&self) -> bool {
         self.still.is_some()
     }
 
     /// What is drawn: the copy if frozen, else `live`.
     pub(crate) fn history<'a>(&'a self, live: &'a History) -> &'a History {
-        self.still.as_ref().map_or(live, |still| &still.history)
+        self.still.as_ref().and_then(|still| still.copy.as_deref()).unwrap_or(live)
     }
 
     /// Left and right edge in encoder frames.
@@ -62,36 +71,52 @@ impl TimeView {
     pub(crate) fn freeze(&mut self, live: &History) {
         if self.still.is_none() {
             let right = self.live_edge(live);
-            self.still = Some(Still { history: Box::new(live.clone()), right });
+            self.still = Some(Still { copy: Some(Box::new(live.clone())), right });
         }
     }
 
+    /// Freezes or releases; a recorded run stays as it is.
     pub(crate) fn toggle_freeze(&mut self, live: &History) {
-        if self.still.take().is_none() {
+        if live.limit().is_some() && self.still.take().is_none() {
             self.freeze(live);
         }
     }
 
     /// Moves a frozen view by `frames`, as far as there is something to see.
-    pub(crate) fn pan(&mut self, frames: f64) {
-        let span = self.span;
+    pub(crate) fn pan(&mut self, frames: f64, live: &History) {
+        let (least, most) = self.right_edges(live);
         if let Some(still) = &mut self.still {
-            let newest = still.history.newest();
-            let oldest = newest - spans().1;
-            let most = (newest + 0.5 * span).max(span);
-            still.right = (still.right + frames).clamp((oldest + 0.5 * span).min(most), most);
+            still.right = (still.right + frames).clamp(least, most);
         }
     }
 
+    /// Least and most right edge in encoder frames.
+    fn right_edges(&self, live: &History) -> (f64, f64) {
+        let (history, span) = (self.history(live), self.span);
+        match history.limit() {
+            Some(limit) => {
+                let most = (history.newest() + 0.5 * span).max(span);
+                ((history.newest() - limit as f64 + 0.5 * span).min(most), most)
+            }
+            None => (span, self.live_edge(history)),
+        }
+    }
+
+    /// Most encoder frames in view: all that is kept, within reason.
+    fn most_span(&self, live: &History) -> f64 {
+        let history = self.history(live);
+        let whole = (1.0 + LEAD) * history.newest();
+        history.limit().map_or_else(|| whole.clamp(DEFAULT_SPAN, MOST_SPAN), |limit| limit as f64)
+    }
+
     /// Shows `factor` times as much, keeping `anchor` (encoder frames) where it is in a frozen view.
-    pub(crate) fn zoom(&mut self, factor: f64, anchor: f64) {
-        let (least, most) = spans();
-        let span = (self.span * factor).clamp(least, most);
+    pub(crate) fn zoom(&mut self, factor: f64, anchor: f64, live: &History) {
+        let span = (self.span * factor).clamp(LEAST_SPAN, self.most_span(live));
         if let Some(still) = &mut self.still {
             still.right = anchor + (still.right - anchor) * span / self.span;
         }
         self.span = span;
-        self.pan(0.0);
+        self.pan(0.0, live);
     }
 
     /// Brings `frame` into a frozen view.
@@ -99,10 +124,21 @@ impl TimeView {
         let (from, to) = self.range(live);
         let margin = 0.1 * self.span;
         if frame < from + margin {
-            self.pan(frame - margin - from);
+            self.pan(frame - margin - from, live);
         } else if frame > to - margin {
-            self.pan(frame + margin - to);
+            self.pan(frame + margin - to, live);
         }
+    }
+
+    /// Brings `frame` into the middle of a frozen view, or as near as the ends allow.
+    pub(crate) fn centre(&mut self, frame: f64, live: &History) {
+        let (from, to) = self.range(live);
+        self.pan(frame - 0.5 * (from + to), live);
+    }
+
+    /// Moves a frozen view by `pages` of what is in view; infinitely many lead to an end.
+    pub(crate) fn page(&mut self, pages: f64, live: &History) {
+        self.pan(pages * PAGE * self.span, live);
     }
 }
 
@@ -148,17 +184,17 @@ mod tests {
         let history = heard(60);
         let mut view = TimeView::default();
         view.freeze(&history);
-        view.pan(-300.0);
+        view.pan(-300.0, &history);
         let (from, to) = view.range(&history);
         let anchor = from + 0.25 * (to - from);
-        view.zoom(0.5, anchor);
+        view.zoom(0.5, anchor, &history);
         let (from, to) = view.range(&history);
         assert!((from + 0.25 * (to - from) - anchor).abs() < 1e-9);
         assert!((to - from - 50.0).abs() < 1e-9);
-        view.zoom(1e9, anchor);
+        view.zoom(1e9, anchor, &history);
         let (from, to) = view.range(&history);
         assert!((to - from - 1500.0).abs() < 1e-9);
-        view.zoom(1e-9, anchor);
+        view.zoom(1e-9, anchor, &history);
         let (from, to) = view.range(&history);
         assert!((to - from - 10.0).abs() < 1e-9);
     }
@@ -167,13 +203,33 @@ mod tests {
     fn panning_stays_where_there_is_something() {
         let history = heard(60);
         let mut view = TimeView::default();
-        view.pan(-50.0);
+        view.pan(-50.0, &history);
         assert!(!view.is_frozen(), "only a frozen view moves");
         view.freeze(&history);
-        view.pan(1e9);
+        view.pan(1e9, &history);
         assert!(view.range(&history).1 <= 800.0);
-        view.pan(-1e9);
+        view.pan(-1e9, &history);
         assert!(view.range(&history).1 >= 750.0 - 1500.0);
+    }
+
+    #[test]
+    fn a_recorded_run_is_seen_from_its_first_frame_to_its_last() {
+        let mut history = History::keeping(None);
+        for at in 0..60_000 {
+            history.push(PlotItem::Level { at: MelIdx(at), min: 0.0, max: 0.0 });
+        }
+        let mut view = TimeView::of_recording();
+        assert_eq!(view.range(&history), (0.0, 100.0));
+        view.toggle_freeze(&history);
+        assert!(view.is_frozen());
+        view.page(f64::INFINITY, &history);
+        assert_eq!(view.range(&history), (7402.0, 7502.0));
+        view.page(-1.0, &history);
+        assert_eq!(view.range(&history), (7312.0, 7412.0));
+        view.centre(3.0, &history);
+        assert_eq!(view.range(&history), (0.0, 100.0));
+        view.zoom(1e9, 50.0, &history);
+        assert_eq!(view.range(&history), (0.0, MOST_SPAN));
     }
 
     #[test]

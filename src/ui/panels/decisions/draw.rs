@@ -12,7 +12,7 @@ use crate::{
     ui::{
         history::{History, Placed},
         model::UiModel,
-        panels::decisions::rows::Row,
+        panels::decisions::{marks, rows::Row},
         theme::{self, Palette},
     },
     units::MEL_PER_ENC,
@@ -32,11 +32,11 @@ pub(crate) struct Canvas<'a> {
 }
 
 impl Canvas<'_> {
-    fn at(&self, x: f64, y: f64) -> Pos2 {
+    pub(crate) fn at(&self, x: f64, y: f64) -> Pos2 {
         pos2(self.transform.position_from_point_x(x), self.transform.position_from_point_y(y))
     }
 
-    fn frame(&self) -> Rect {
+    pub(crate) fn frame(&self) -> Rect {
         *self.transform.frame()
     }
 
@@ -50,7 +50,7 @@ impl Canvas<'_> {
     }
 }
 
-fn fade(color: Color32, tail: bool) -> Color32 {
+pub(crate) fn fade(color: Color32, tail: bool) -> Color32 {
     if tail { color.gamma_multiply(TAIL_STRENGTH) } else { color }
 }
 
@@ -58,8 +58,9 @@ fn fade(color: Color32, tail: bool) -> Color32 {
 pub(crate) fn row(canvas: &Canvas<'_>, row: Row, model: &UiModel, history: &History, placed: &[Placed<'_>]) {
     match row {
         Row::Waveform => waveform(canvas, history),
-        Row::Mel => {}
-        Row::Tokens => tokens(canvas, model, placed),
+        // A texture, and what the row itself knows of the other run.
+        Row::Mel | Row::Differences => {}
+        Row::Tokens | Row::OtherRun => tokens(canvas, model, placed),
         Row::TokenMargin => values(canvas, placed, |decision| decision.token_margin),
         Row::TokenConfidence => values(canvas, placed, |decision| decision.token_probability),
         Row::Durations => durations(canvas, model, placed),
@@ -139,6 +140,7 @@ fn tokens(canvas: &Canvas<'_>, model: &UiModel, placed: &[Placed<'_>]) {
     for place in placed {
         arc(canvas, place);
     }
+    marks::near_ties(canvas, placed);
     pieces(canvas, model, placed);
 }
 

@@ -8,10 +8,12 @@ use egui_plot::{AxisHints, GridMark, Plot, PlotBounds, PlotImage, PlotPoint};
 use crate::{
     ui::{
         history::{History, Placed},
-        model::UiModel,
+        model::{Beside, UiModel},
         panels::decisions::{
             GUTTER, TICK_LABELS, draw,
             draw::Canvas,
+            margin_strip::{STRIP_GAP, STRIP_WIDTH, strip_ui},
+            marks,
             overlay::Ruler,
             rows::{Row, Scale},
             spectrogram::{self, Strip},
@@ -26,6 +28,9 @@ pub(crate) const SPACING: f32 = 3.0;
 /// Height of a row of which only the title shows.
 pub(crate) const COLLAPSED_HEIGHT: f32 = 18.0;
 
+/// Said in a row that a trace has nothing for.
+const NOT_KEPT: &str = "not kept in this trace";
+
 /// What all rows are drawn from.
 pub(crate) struct Content<'a> {
     pub(crate) model: &'a UiModel,
@@ -33,10 +38,16 @@ pub(crate) struct Content<'a> {
     pub(crate) placed: &'a [Placed<'a>],
     pub(crate) strips: &'a [Strip],
     pub(crate) ruler: &'a Ruler,
+    /// The other run with its decisions in view.
+    pub(crate) other: Option<(&'a Beside, &'a [Placed<'a>])>,
+    /// The difference that was jumped to.
+    pub(crate) difference: Option<usize>,
+    /// Whether there is room beside the plots.
+    pub(crate) beside: bool,
 }
 
-/// Draws one row; true if its title was clicked.
-pub(crate) fn row_ui(ui: &mut Ui, row: Row, open: bool, height: f32, content: &Content<'_>) -> bool {
+/// Draws one row: where it lies, and whether its title was clicked.
+pub(crate) fn row_ui(ui: &mut Ui, row: Row, open: bool, height: f32, content: &Content<'_>) -> (Rect, bool) {
     let height = if open { height } else { COLLAPSED_HEIGHT };
     let (outer, _) = ui.allocate_exact_size(vec2(ui.available_width(), height + SPACING), Sense::hover());
     let rect = Rect::from_min_size(outer.min, vec2(outer.width(), height));
@@ -45,12 +56,17 @@ pub(crate) fn row_ui(ui: &mut Ui, row: Row, open: bool, height: f32, content: &C
         let plot =
             Rect::from_min_max(pos2(rect.left() + GUTTER, rect.top()), pos2(content.ruler.points.max, rect.bottom()));
         plot_ui(ui, row, plot, content);
+        if content.beside {
+            let left = plot.right() + STRIP_GAP;
+            let strip = Rect::from_x_y_ranges(left..=left + STRIP_WIDTH, plot.y_range());
+            strip_ui(ui, row, strip, content.history);
+        }
     } else {
         let y = rect.center().y;
         let stroke = Stroke::new(1.0, Palette::of(ui).line);
         ui.painter().hline(content.ruler.points, y, stroke);
     }
-    clicked
+    (rect, clicked)
 }
 
 fn title_ui(ui: &mut Ui, row: Row, open: bool, rect: Rect) -> bool {
@@ -82,8 +98,16 @@ fn title_ui(ui: &mut Ui, row: Row, open: bool, rect: Rect) -> bool {
 
 fn plot_ui(ui: &mut Ui, row: Row, rect: Rect, content: &Content<'_>) {
     let palette = Palette::of(ui);
-    let Content { model, history, placed, strips, ruler } = content;
-    let scale = row.scale(history, placed, (ruler.from, ruler.to));
+    let Content { model, history, strips, ruler, .. } = content;
+    let placed = match (row, content.other) {
+        (Row::OtherRun, Some((_, placed))) => placed,
+        _ => content.placed,
+    };
+    let missing = is_missing(row, model, history);
+    let mut scale = row.scale(history, placed, (ruler.from, ruler.to));
+    if missing {
+        scale.ticks.clear();
+    }
     let mut child = ui.new_child(egui::UiBuilder::new().max_rect(rect));
     let well = Rect::from_min_max(pos2(ruler.points.min, rect.top()), rect.max);
     child.painter().rect_filled(well, 0.0, palette.well);
@@ -135,7 +159,27 @@ fn plot_ui(ui: &mut Ui, row: Row, rect: Rect, content: &Content<'_>) {
         }
     });
     let painter = ui.painter().with_clip_rect(response.transform.frame().intersect(ui.clip_rect()));
-    draw::row(&Canvas { painter, transform: response.transform, palette }, row, model, history, placed);
+    let canvas = Canvas { painter, transform: response.transform, palette };
+    draw::row(&canvas, row, model, history, placed);
+    if let (Row::Differences, Some((other, _))) = (row, content.other) {
+        marks::differences(&canvas, &other.differences, other.first(), content.difference);
+    }
+    if missing {
+        let galley = canvas.painter.layout_no_wrap(NOT_KEPT.to_owned(), theme::label_font(), palette.weak);
+        let room = Align2::CENTER_CENTER.anchor_size(canvas.frame().center(), galley.size());
+        canvas.painter.rect_filled(room.expand(3.0), 0.0, palette.well);
+        canvas.painter.galley(room.min, galley, palette.weak);
+    }
+}
+
+/// Whether a recorded run came without what the row shows.
+fn is_missing(row: Row, model: &UiModel, history: &History) -> bool {
+    model.recorded().is_some()
+        && match row {
+            Row::Waveform => history.levels.is_empty(),
+            Row::Mel => history.mel.blocks.is_empty(),
+            _ => false,
+        }
 }
 
 fn strip_image(strip: &Strip) -> PlotImage {

@@ -8,6 +8,9 @@ pub(crate) enum Row {
     Waveform,
     Mel,
     Tokens,
+    /// Tokens and durations of the run beside this one.
+    OtherRun,
+    Differences,
     TokenMargin,
     TokenConfidence,
     Durations,
@@ -17,10 +20,12 @@ pub(crate) enum Row {
 }
 
 impl Row {
-    pub(crate) const ALL: [Self; 9] = [
+    const ALL: [Self; 11] = [
         Self::Waveform,
         Self::Mel,
         Self::Tokens,
+        Self::OtherRun,
+        Self::Differences,
         Self::TokenMargin,
         Self::TokenConfidence,
         Self::Durations,
@@ -29,11 +34,18 @@ impl Row {
         Self::Blank,
     ];
 
+    /// All rows, in order; those that compare only where there is another run.
+    pub(crate) fn shown(compared: bool) -> impl Iterator<Item = Self> + Clone {
+        Self::ALL.into_iter().filter(move |row| compared || !matches!(row, Self::OtherRun | Self::Differences))
+    }
+
     pub(crate) fn title(self) -> &'static str {
         match self {
             Self::Waveform => "Waveform",
             Self::Mel => "Log-mel",
             Self::Tokens => "Tokens, durations",
+            Self::OtherRun => "Other run",
+            Self::Differences => "Differences",
             Self::TokenMargin => "Token margin",
             Self::TokenConfidence => "Token confidence",
             Self::Durations => "Duration head",
@@ -47,7 +59,8 @@ impl Row {
         match self {
             Self::Waveform => "full scale",
             Self::Mel => "mel bin",
-            Self::Tokens => "frames jumped",
+            Self::Tokens | Self::OtherRun => "frames jumped",
+            Self::Differences => "this run, other run",
             Self::TokenMargin | Self::DurationMargin => "logits",
             Self::TokenConfidence | Self::DurationConfidence | Self::Durations | Self::Blank => "probability",
         }
@@ -62,7 +75,12 @@ impl Row {
             }
             Self::Tokens => {
                 "The piece each decision wrote, at its frame, and an arc from that frame to the next one looked at. \
-                 Its height is the duration chosen."
+                 Its height is the duration chosen. Triangles below mark near ties."
+            }
+            Self::OtherRun => "The same of the run that this one is held against.",
+            Self::Differences => {
+                "Where the two runs decided differently, this run's value before the other's. What comes after the \
+                 first may follow from it."
             }
             Self::TokenMargin => "Chosen token's raw logit minus the best other allowed one.",
             Self::TokenConfidence => "Softmax probability of the chosen token (or blank) within the token head.",
@@ -79,7 +97,8 @@ impl Row {
     pub(crate) fn height(self) -> f32 {
         match self {
             Self::Mel => 56.0,
-            Self::Tokens => 82.0,
+            Self::Tokens | Self::OtherRun => 88.0,
+            Self::Differences => 34.0,
             Self::Durations => 48.0,
             Self::TokenMargin => 40.0,
             Self::Waveform | Self::TokenConfidence | Self::DurationMargin | Self::DurationConfidence | Self::Blank => {
@@ -100,10 +119,11 @@ impl Row {
                 let bins = history.mel.blocks.back().map_or(80, |block| block.bins) as f64;
                 Scale { low: 0.0, high: bins, ticks: vec![0.25 * bins, 0.75 * bins] }
             }
-            Self::Tokens => {
+            Self::Differences => Scale { low: 0.0, high: 1.0, ticks: Vec::new() },
+            Self::Tokens | Self::OtherRun => {
                 let most = placed.iter().map(|place| place.decision.advance.max(place.decision.duration)).max();
                 let most = f64::from(most.unwrap_or(4).max(4));
-                Scale { low: -0.12 * most, high: 2.0 * most, ticks: vec![0.0, 0.5 * most, most] }
+                Scale { low: -TIE_LANE * most, high: 2.0 * most, ticks: vec![0.0, 0.5 * most, most] }
             }
             Self::TokenMargin => margin_scale(placed.iter().map(|place| place.decision.token_margin)),
             Self::DurationMargin => margin_scale(placed.iter().map(|place| place.decision.duration_margin)),
@@ -113,6 +133,9 @@ impl Row {
         }
     }
 }
+
+/// Room for the marks of near ties below the arcs, as a share of the longest.
+const TIE_LANE: f64 = 0.4;
 
 /// Values of one row's vertical axis.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,0 +1,135 @@
+//! `dictoscope replay`: a trace in the window without model or microphone; run again from its sound or its features under
+//! other settings; held against another trace.
+
+mod again;
+mod recording;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use clap::{Args, ValueEnum, builder::BoolishValueParser};
+
+use crate::{
+    cli::{
+        Console, Outcome,
+        args::{ModelArgs, SessionArgs, theme},
+        options::load_settings,
+    },
+    config::Theme,
+    decode::text_of,
+    parity::{CompareOptions, Run, compare},
+    trace::{Tensors, Trace},
+    ui,
+};
+
+#[derive(Debug, Args)]
+pub(super) struct ReplayArgs {
+    /// The trace to look at.
+    #[arg(value_name = "TRACE")]
+    trace: PathBuf,
+    /// Another trace of the same sound, shown as a second lane with the differences as a third.
+    #[arg(long, value_name = "TRACE", conflicts_with = "again")]
+    against: Option<PathBuf>,
+    /// Run again with the model and the settings given here, and lay that run beside. Needs what --dump-audio or
+    /// --dump-features kept. --left and the other flags of recognition say so too.
+    #[arg(long, value_name = "FROM", num_args = 0..=1, default_missing_value = "audio")]
+    again: Option<From>,
+    /// Write the trace of the new run to this file.
+    #[arg(long, value_name = "FILE")]
+    save: Option<PathBuf>,
+    /// Print what the window would show, and open none.
+    #[arg(long, value_parser = BoolishValueParser::new())]
+    no_window: bool,
+    /// Colours of the window.
+    #[arg(long, value_name = "THEME", value_parser = theme())]
+    theme: Option<Theme>,
+    #[command(flatten)]
+    session: SessionArgs,
+    #[command(flatten)]
+    model: ModelArgs,
+}
+
+/// What a run is made again from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum From {
+    /// The samples.
+    Audio,
+    /// The features, window by window.
+    Features,
+}
+
+/// A trace with its side files.
+struct Whole {
+    trace: Trace,
+    tensors: Tensors,
+}
+
+impl Whole {
+    fn read(path: &Path) -> anyhow::Result<Self> {
+        let trace = Trace::read(path)?;
+        let tensors = trace.tensors(path)?;
+        Ok(Self { trace, tensors })
+    }
+
+    fn run(&self) -> Run<'_> {
+        Run { trace: &self.trace, tensors: &self.tensors }
+    }
+}
+
+pub(super) fn run(args: &ReplayArgs, console: &mut Console<'_>) -> anyhow::Result<Outcome> {
+    let settings = load_settings(console);
+    let whole = Whole::read(&args.trace)?;
+    if whole.trace.truncated {
+        (console.tell)(&format!("{}: the trace was cut off; what is there is shown", args.trace.display()));
+    }
+    let again = args.again.or_else(|| args.session.is_given().then_some(From::Audio));
+    let mut scratch = None;
+    let other = match (&args.against, again) {
+        (Some(path), _) => Some((path.display().to_string(), Whole::read(path)?)),
+        (None, Some(from)) => {
+            let path = if let Some(path) = &args.save {
+                path.clone()
+            } else {
+                let folder = tempfile::tempdir().context("no folder for the new run's trace")?;
+                scratch.insert(folder).path().join("again.jsonl")
+            };
+            again::run_again(&whole, from, args, &settings, &path).with_context(|| args.trace.display().to_string())?;
+            Some(("run again".to_owned(), Whole::read(&path)?))
+        }
+        (None, None) => None,
+    };
+    let other = other.as_ref().map(|(name, other)| (name.as_str(), other));
+    if args.no_window {
+        print(&whole, other, console)?;
+        return Ok(Outcome::Done);
+    }
+    let title = args.trace.file_name().unwrap_or(args.trace.as_os_str()).to_string_lossy().into_owned();
+    let recording = recording::recording(title, &whole, other);
+    ui::run_recorded(recording, args.theme.unwrap_or(settings.theme))
+        .context("with --no-window the same is printed")?;
+    Ok(Outcome::Done)
+}
+
+/// The run in a few lines, and the comparison.
+fn print(whole: &Whole, other: Option<(&str, &Whole)>, console: &mut Console<'_>) -> anyhow::Result<()> {
+    let out = &mut *console.out;
+    let mut summary = |name: &str, trace: &Trace| -> std::io::Result<()> {
+        let header = &trace.header;
+        writeln!(
+            out,
+            "{name}: {} on {} ({}), {}",
+            header.contract.name, header.engine.engine, header.engine.device, header.source
+        )?;
+        writeln!(out, "  {} hops, {} decisions", trace.hops.len(), trace.decisions().count())?;
+        writeln!(out, "  {}", text_of(&trace.words().cloned().collect::<Vec<_>>()))
+    };
+    summary("A", &whole.trace)?;
+    if let Some((name, other)) = other {
+        summary(&format!("B, {name}"), &other.trace)?;
+        match compare(&whole.run(), &other.run(), &CompareOptions::default()) {
+            Ok(comparison) => write!(out, "{comparison}")?,
+            Err(error) => writeln!(out, "not comparable decision by decision: {error}")?,
+        }
+    }
+    Ok(())
+}
