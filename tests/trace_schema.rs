@@ -46,8 +46,8 @@ fn a_dictation_with_all_that_can_happen_fits() {
         if n == 150 {
             session.set(Setting::TopK(TopK::from(4))).unwrap();
         }
-        // Half a second is missing.
-        let start = SampleIdx(block.start.0 + if n < 300 { 0 } else { 8000 });
+        // Seven encoder frames are missing.
+        let start = SampleIdx(block.start.0 + if n < 304 { 0 } else { 7 * 1280 });
         session.push(&AudioBlock::new(start, block.samples()), &mut trace).unwrap();
     }
     session.finish(&mut trace).unwrap();
