@@ -46,7 +46,7 @@ unit:
 bench: setup
 	$(CARGO) run --release -- bench $(BENCH_FILE) $(BENCH_ARGS)
 
-# The engine against PyTorch on the shipped recordings that fit one window; 2.8 GB of packages on the first run.
+# The engine against PyTorch on the shipped recordings; 2.8 GB of packages on the first run.
 PROGRAM ?= target/release/dictoscope
 parity: setup
 	$(CARGO) build --release

@@ -9,11 +9,6 @@ set -eu
 cd "$(dirname "$0")/.."
 program=${1:?usage: scripts/parity.sh PROGRAM [RECORDING ...]}
 shift
-if [ $# -eq 0 ]; then
-    # One window holds 30 s; story.flac is longer.
-    for recording in assets/clips/*.flac; do
-        [ "$recording" = assets/clips/story.flac ] || set -- "$@" "$recording"
-    done
-fi
+[ $# -gt 0 ] || set -- assets/clips/*.flac
 python=$(sh engines/reference/setup.sh)
 exec "$python" engines/reference/parity.py "$program" assets/model target/parity "$@"

@@ -157,10 +157,13 @@ def lines(run: Run, tensors: str | None) -> list[dict[str, Any]]:
         entry["confidence"] = short(entry["confidence"])
         for token in entry["tokens"]:
             token.update({key: short(value) for key, value in token.items() if isinstance(value, float)})
+    front_end, subsampling = run.model.contract["front_end"], run.model.contract["encoder"]["subsampling"]
+    # Of the samples only those of the window: what makes no whole mel frame lies beyond it.
+    audio = None if run.audio is None else run.audio[: frames * subsampling * front_end["hop"]]
     hop = {
         "type": "hop",
         "window": {"hop": 0, "start": 0, "commit_from": 0, "commit_to": frames, "end": frames, "last": True},
-        "audio": None if run.audio is None else {"values": len(run.audio), **stats(run.audio)},
+        "audio": None if audio is None else {"values": len(audio), **stats(audio)},
         "features": feature_stats(run.features),
         "encoder": {"frames": frames, "dim": run.encoded.shape[1], **stats(run.encoded)},
         "millis": run.millis,
