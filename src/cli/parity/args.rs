@@ -96,7 +96,7 @@ pub(super) struct PredictorArgs {
     /// Recording or features, whose path on the first side gives the tokens. A folder as first side needs none.
     #[arg(value_name = "INPUT", conflicts_with = "tokens")]
     pub(super) input: Option<PathBuf>,
-    /// Tokens to feed instead (.npy, i32, [tokens] or a path [steps, 2]).
+    /// Tokens to feed instead (.npy, i32, `[tokens]` or a path `[steps, 2]`).
     #[arg(long, value_name = "FILE")]
     pub(super) tokens: Option<PathBuf>,
     #[command(flatten)]
