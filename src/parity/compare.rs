@@ -130,6 +130,8 @@ pub struct Comparison {
     pub steps: [usize; 2],
     /// Hops of each run.
     pub hops: [usize; 2],
+    /// Whether the trace was cut off, so that only what it holds was compared.
+    pub cut_off: [bool; 2],
     /// Bounds used.
     pub gate: Gate,
     /// Kind of the first divergence.
@@ -160,7 +162,13 @@ pub fn compare(a: &Run<'_>, b: &Run<'_>, options: &CompareOptions) -> Result<Com
     comparable::check(header_a, header_b, options.ignore_weights)?;
     let gate = Gate::of(header_a.engine.arithmetic, header_b.engine.arithmetic);
     let (steps_a, steps_b) = (a.steps(options.max_steps), b.steps(options.max_steps));
-    let Walk { first, tolerated, pairs } = walk(&steps_a, &steps_b, options.tolerate_duration_ties);
+    let cut_off = [a.trace.truncated, b.trace.truncated];
+    let Walk { mut first, tolerated, pairs } = walk(&steps_a, &steps_b, options.tolerate_duration_ties);
+    // A run that was cut off is compared as far as it goes.
+    let ended = |index: usize, steps: &[Step<'_>], cut: bool| cut && index >= steps.len();
+    if first.is_some_and(|(ia, ib, _)| ended(ia, &steps_a, cut_off[0]) || ended(ib, &steps_b, cut_off[1])) {
+        first = None;
+    }
     let index_faults = [index::check(a, &steps_a), index::check(b, &steps_b)];
     let (counts, same_tokens) = count(a, b, &steps_a, &steps_b);
 
@@ -197,6 +205,7 @@ pub fn compare(a: &Run<'_>, b: &Run<'_>, options: &CompareOptions) -> Result<Com
         same: divergence.is_none() && index_holds && stages_hold,
         steps: [steps_a.len(), steps_b.len()],
         hops: [a.trace.hops.len(), b.trace.hops.len()],
+        cut_off,
         gate,
         class,
         first: divergence,
@@ -317,6 +326,10 @@ impl Seen {
 
     fn hop(&mut self, a: &Run<'_>, b: &Run<'_>, gate: &Gate, index: usize) {
         let (Some(one), Some(other)) = (a.hop(index), b.hop(index)) else {
+            let ended = |run: &Run<'_>| run.trace.truncated && run.hop(index).is_none();
+            if ended(a) || ended(b) {
+                return;
+            }
             self.blame(Stage::Windows, index, None, format!("hop {index} stands in one trace only"));
             return;
         };

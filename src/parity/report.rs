@@ -47,6 +47,11 @@ impl fmt::Display for Comparison {
             "decisions: {} against {}, hops: {} against {}",
             self.steps[0], self.steps[1], self.hops[0], self.hops[1]
         )?;
+        for (name, cut) in ["A", "B"].into_iter().zip(self.cut_off) {
+            if cut {
+                writeln!(f, "{name} was cut off; compared as far as it goes")?;
+            }
+        }
         for d in &self.declared {
             writeln!(f, "declared: {} is {} against {}", d.field, d.a, d.b)?;
         }
