@@ -60,6 +60,16 @@ fn start_and_stop_by_button() {
 }
 
 #[test]
+fn the_status_line_says_how_the_engine_was_checked() {
+    let mut screen = fresh(Theme::Dark);
+    let mut ready = ready();
+    ready.engine.parity = Some("passed (max |Δ| 1.7e-5, 2026-11-24)".to_owned());
+    screen.model.apply(Event::Ready(ready));
+    let harness = open(screen);
+    harness.get_by_label_contains("parity: passed (max |Δ| 1.7e-5, 2026-11-24)");
+}
+
+#[test]
 fn space_starts_once() {
     let mut harness = open(loaded());
     harness.key_press(Key::Space);

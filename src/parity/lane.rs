@@ -26,13 +26,15 @@ pub fn lane(a: &[Step<'_>], b: &[Step<'_>]) -> Vec<LaneMark> {
 }
 
 fn what(a: &[&Step<'_>], b: &[&Step<'_>]) -> Option<String> {
-    let pieces = |steps: &[&Step<'_>]| steps.iter().map(|step| step.line.piece.as_str()).collect::<Vec<_>>().join(" ");
+    // The mark that opens a word is in few fonts.
+    let piece = |step: &Step<'_>| step.line.piece.replace('\u{2581}', "_");
+    let pieces = |steps: &[&Step<'_>]| steps.iter().map(|step| piece(step)).collect::<Vec<_>>().join(" ");
     if a.is_empty() || b.is_empty() {
         let (who, steps) = if a.is_empty() { ("the other run", b) } else { ("this run", a) };
         return Some(format!("only {who} decides here: {}", pieces(steps)));
     }
     if let Some((one, other)) = a.iter().zip(b).find(|(a, b)| a.decision().token != b.decision().token) {
-        return Some(format!("token {} against {}", one.line.piece, other.line.piece));
+        return Some(format!("token {} against {}", piece(one), piece(other)));
     }
     if a.len() != b.len() {
         return Some(format!("{} against {} decisions on this frame", a.len(), b.len()));

@@ -140,14 +140,13 @@ fn engine(ui: &mut Ui, model: &UiModel) {
         return;
     };
     let info = &ready.engine;
-    let text = format!("{} · {} · {} · {}", info.model, info.engine, info.device, info.precision);
+    let parity = info.parity.as_ref().map_or_else(String::new, |parity| format!(" · parity: {parity}"));
+    // What is last is cut first.
+    let text = format!("{} · {} · {}{parity} · {}", info.model, info.engine, info.device, info.precision);
     ui.add(Label::new(RichText::new(&text).small().weak()).truncate()).on_hover_ui(|ui| {
         ui.label(&text);
-        ui.label("What actually runs: model, engine, device, precision.");
+        ui.label("What actually runs: model, engine, device, its check against reference outputs, precision.");
         ui.label(format!("Encoder SHA-256 {}", info.encoder_sha256));
-        if let Some(parity) = &info.parity {
-            ui.label(format!("parity: {parity}"));
-        }
         let (bins, longest) = (ready.mel_bins, crate::units::secs_from_enc_frames(ready.longest_window));
         ui.label(format!("{bins} mel bins, windows up to {longest:.1} s"));
     });
