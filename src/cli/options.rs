@@ -176,6 +176,14 @@ impl TraceArgs {
         Dumps { audio: self.dump_audio, features: self.dump_features, encoder: self.dump_encoder, step: self.dump_step }
     }
 
+    /// The trace of a run of `session` that is not live, if one was asked for.
+    pub(super) fn probe(&self, session: &mut Session, options: TraceOptions) -> anyhow::Result<Option<TraceProbe>> {
+        let Some(path) = &self.trace else { return Ok(None) };
+        let options = TraceOptions { dumps: self.dumps(), ..options };
+        let probe = TraceProbe::create(path, session, &options);
+        Ok(Some(probe.with_context(|| format!("{}: the trace cannot be written", path.display()))?))
+    }
+
     /// How a live run on `source` is written down: from the start into the file of the flag, later into one that is
     /// named by the time.
     pub(super) fn tracing(&self, source: String) -> Tracing {

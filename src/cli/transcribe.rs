@@ -19,7 +19,7 @@ use crate::{
     features::FeatureFrames,
     parity::tensors::{self, is_npy},
     session::{Probe, Session, Stage, Window},
-    trace::{Input, TraceOptions, TraceProbe},
+    trace::{Input, TraceOptions},
     units::{EncIdx, MEL_PER_ENC, SAMPLES_PER_MEL, SampleIdx},
 };
 
@@ -136,12 +136,9 @@ impl Job {
         let input = if features.is_some() { Input::Features } else { Input::Audio };
         let session = &mut self.session;
         session.reset();
-        let trace = self.trace.trace.as_deref().map(|to| {
-            let options = TraceOptions { source: name(), input, dumps: self.trace.dumps(), wait: true };
-            TraceProbe::create(to, session, &options)
-                .with_context(|| format!("{}: the trace cannot be written", to.display()))
-        });
-        let probe = &mut (&mut *words, trace.transpose()?);
+        let options = TraceOptions { input, ..TraceOptions::new(&name(), true) };
+        let trace = self.trace.probe(session, options)?;
+        let probe = &mut (&mut *words, trace);
         if let Some((window, features)) = &features {
             session.push_features(*window, features, probe).with_context(name)?;
             *end = SampleIdx(features.len() as u64 * SAMPLES_PER_MEL as u64);

@@ -9,12 +9,12 @@ mod traced;
 
 use std::fs;
 
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 
 use crate::{
     cli::{Console, Outcome, args::BenchArgs, options::load_settings},
     session::Session,
-    trace::{Input, TraceOptions, TraceProbe},
+    trace::TraceOptions,
 };
 
 use meter::HopMeter;
@@ -32,13 +32,8 @@ pub(super) fn run(args: &BenchArgs, console: &mut Console<'_>) -> anyhow::Result
     let mut session = Session::new(&model, engine, session_settings)?;
     let mut source = BlockSource::open(&args.file, args.repeat_to)?;
     let mut meter = HopMeter::default();
-    let trace = args.trace.trace.as_deref().map(|path| {
-        let (source, dumps) = (args.file.display().to_string(), args.trace.dumps());
-        let options = TraceOptions { source, input: Input::Audio, dumps, wait: false };
-        TraceProbe::create(path, &mut session, &options)
-            .with_context(|| format!("{}: the trace cannot be written", path.display()))
-    });
-    let mut trace = trace.transpose()?.map(TimedTrace::new);
+    let options = TraceOptions::new(&args.file.display().to_string(), false);
+    let mut trace = args.trace.probe(&mut session, options)?.map(TimedTrace::new);
     while let Some(block) = source.next_block()? {
         meter.push_begins(block.end());
         session.push(&block, &mut (&mut meter, &mut trace))?;

@@ -51,17 +51,13 @@ fn print(report: &EncoderReport, frames: bool, console: &mut Console<'_>) -> any
                 )?;
             }
         }
-        let (found, difference) = (&side.frames, side.frames.difference);
+        let found = &side.frames;
         writeln!(
             console.out,
             "  {} frames of {}: least cosine {:.6} at frame {} ({:.2} s), mean cosine {:.6}",
             found.rows, found.width, found.cosine_min, found.worst_row, side.worst_secs, found.cosine_mean
         )?;
-        writeln!(
-            console.out,
-            "  max |Δ| {:.3e}, mean |Δ| {:.3e}, {} values not finite",
-            difference.max_abs, difference.mean_abs, difference.not_finite
-        )?;
+        writeln!(console.out, "  {}", found.difference)?;
         if frames {
             for (frame, (cosine, max_abs)) in found.each.iter().enumerate() {
                 let at = EncIdx(frame as u64).secs();

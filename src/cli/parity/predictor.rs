@@ -47,7 +47,7 @@ fn print(report: &PredictorReport, console: &mut Console<'_>) -> anyhow::Result<
     writeln!(console.out, "{} tokens after the start of sequence", report.tokens.len())?;
     writeln!(console.out, "reference {}", named(&report.reference))?;
     for side in &report.sides {
-        let (found, difference) = (&side.outputs, side.outputs.difference);
+        let found = &side.outputs;
         let after = match found.worst_row.checked_sub(1) {
             None => "the start of sequence".to_owned(),
             Some(token) => format!("token {token}"),
@@ -58,11 +58,7 @@ fn print(report: &PredictorReport, console: &mut Console<'_>) -> anyhow::Result<
             "  {} outputs of {}: least cosine {:.6} after {after}, mean cosine {:.6}",
             found.rows, found.width, found.cosine_min, found.cosine_mean
         )?;
-        writeln!(
-            console.out,
-            "  max |Δ| {:.3e}, mean |Δ| {:.3e}, {} values not finite",
-            difference.max_abs, difference.mean_abs, difference.not_finite
-        )?;
+        writeln!(console.out, "  {}", found.difference)?;
         print_reasons(&side.reasons, console)?;
     }
     Ok(end(report.verdict, console)?)

@@ -10,8 +10,7 @@ use crate::{
     config::Settings,
     features::FeatureFrames,
     session::Session,
-    trace::{Dumps, Input, Line, TraceOptions, TraceProbe},
-    units::SampleIdx,
+    trace::{Dumps, Input, TraceOptions, TraceProbe},
 };
 
 /// Runs `whole` again and writes the new run to `path`.
@@ -55,21 +54,11 @@ fn push_audio(whole: &Whole, session: &mut Session, trace: &mut TraceProbe) -> a
     let Some(audio) = &whole.tensors.audio else {
         bail!("the trace kept no sound to run again; it is kept with --dump-audio");
     };
-    let stretches: Vec<(SampleIdx, u64)> = whole
-        .trace
-        .marks
-        .iter()
-        .filter_map(|mark| match mark.line {
-            Line::Audio { at, row } => Some((at, row)),
-            _ => None,
-        })
-        .collect();
-    for (index, (at, row)) in stretches.iter().enumerate() {
-        let end = stretches.get(index + 1).map_or(audio.data.len() as u64, |(_, next)| *next);
-        let samples = audio.data.get(*row as usize..end as usize);
-        let samples = samples
-            .with_context(|| format!("expected samples {row} to {end} in the side file, found {}", audio.data.len()))?;
-        for block in blocks_from(*at, samples) {
+    for (at, rows) in whole.stretches() {
+        let samples = audio.data.get(rows.clone()).with_context(|| {
+            format!("expected samples {} to {} in the side file, found {}", rows.start, rows.end, audio.data.len())
+        })?;
+        for block in blocks_from(at, samples) {
             session.push(&block, trace)?;
         }
     }

@@ -4,7 +4,10 @@
 mod again;
 mod recording;
 
-use std::path::{Path, PathBuf};
+use std::{
+    ops::Range,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Context;
 use clap::{Args, ValueEnum, builder::BoolishValueParser};
@@ -18,8 +21,9 @@ use crate::{
     config::Theme,
     decode::text_of,
     parity::{CompareOptions, Run, compare},
-    trace::{Tensors, Trace},
+    trace::{Line, Tensors, Trace, npy::Array},
     ui,
+    units::SampleIdx,
 };
 
 #[derive(Debug, Args)]
@@ -73,6 +77,18 @@ impl Whole {
 
     fn run(&self) -> Run<'_> {
         Run { trace: &self.trace, tensors: &self.tensors }
+    }
+
+    /// Stretches of samples without a gap: position of the first, and rows in the side file of the audio.
+    fn stretches(&self) -> Vec<(SampleIdx, Range<usize>)> {
+        let starts = self.trace.marks.iter().filter_map(|mark| match mark.line {
+            Line::Audio { at, row } => Some((at, row as usize)),
+            _ => None,
+        });
+        let starts: Vec<_> = starts.collect();
+        let rows = self.tensors.audio.as_ref().map_or(0, Array::len);
+        let ends = starts.iter().skip(1).map(|(_, row)| *row).chain([rows]);
+        starts.iter().zip(ends).map(|((at, row), end)| (*at, *row..end)).collect()
     }
 }
 

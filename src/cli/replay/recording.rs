@@ -59,15 +59,9 @@ fn pieces(trace: &Trace) -> Arc<[String]> {
 /// The waveform, if the sound was kept.
 fn levels(whole: &Whole) -> Vec<PlotItem> {
     let Some(audio) = &whole.tensors.audio else { return Vec::new() };
-    let stretches = whole.trace.marks.iter().filter_map(|mark| match mark.line {
-        Line::Audio { at, row } => Some((at, row as usize)),
-        _ => None,
-    });
-    let stretches: Vec<_> = stretches.collect();
     let mut items = Vec::new();
-    for (index, (at, row)) in stretches.iter().enumerate() {
-        let end = stretches.get(index + 1).map_or(audio.data.len(), |(_, next)| *next);
-        let samples = audio.data.get(*row..end).unwrap_or_default();
+    for (at, rows) in whole.stretches() {
+        let samples = audio.data.get(rows).unwrap_or_default();
         items.extend(samples.chunks(SAMPLES_PER_MEL).enumerate().map(|(block, samples)| {
             let (min, max) = samples.iter().fold((0.0_f32, 0.0_f32), |(min, max), x| (min.min(*x), max.max(*x)));
             PlotItem::Level { at: MelIdx(at.mel().0 + block as u64), min, max }

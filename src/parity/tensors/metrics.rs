@@ -1,5 +1,7 @@
 //! How far two tensors lie apart: absolute differences, and the cosine of each pair of rows.
 
+use std::fmt;
+
 use serde::Serialize;
 
 /// Two tensors of one shape, value by value.
@@ -36,6 +38,13 @@ impl Difference {
     /// Whether every value is finite and none differs by more than `bound`.
     pub fn is_within(&self, bound: f64) -> bool {
         self.not_finite == 0 && self.max_abs <= bound
+    }
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { max_abs, mean_abs, not_finite, .. } = self;
+        write!(f, "max |Δ| {max_abs:.3e}, mean |Δ| {mean_abs:.3e}, {not_finite} values not finite")
     }
 }
 

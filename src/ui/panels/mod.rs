@@ -1,6 +1,6 @@
 //! The panels of the window: each one function that draws the model and collects commands.
 
-use eframe::egui::{Label, RichText, Ui};
+use eframe::egui::{Color32, Frame, Label, Margin, RichText, Stroke, Ui};
 
 use crate::ui::theme::Palette;
 
@@ -14,6 +14,15 @@ pub(crate) mod settings;
 pub(crate) mod status;
 pub(crate) mod transcript;
 mod word_card;
+
+/// Around a message: ground and line in its colour.
+fn tinted_frame(color: Color32) -> Frame {
+    Frame::new()
+        .fill(color.gamma_multiply(0.12))
+        .stroke(Stroke::new(1.0, color.gamma_multiply(0.6)))
+        .corner_radius(4)
+        .inner_margin(Margin::symmetric(8, 3))
+}
 
 /// A sentence in the middle of a panel that has nothing to show yet.
 fn hint_ui(ui: &mut Ui, text: &str) {

@@ -1,8 +1,8 @@
 //! Messages with a button to dismiss each, the newest first.
 
-use eframe::egui::{Align, Frame, Label, Layout, Margin, RichText, Stroke, Ui, vec2};
+use eframe::egui::{Align, Label, Layout, RichText, Ui, vec2};
 
-use crate::ui::{model::UiModel, notice::Severity, theme::Palette};
+use crate::ui::{model::UiModel, notice::Severity, panels::tinted_frame, theme::Palette};
 
 /// Messages shown at once; the rest wait behind them.
 const SHOWN: usize = 3;
@@ -17,12 +17,7 @@ pub(crate) fn notices_ui(ui: &mut Ui, model: &mut UiModel) {
             Severity::Warning => (palette.warn, "Warning"),
             Severity::Error => (palette.bad, "Error"),
         };
-        let frame = Frame::new()
-            .fill(color.gamma_multiply(0.12))
-            .stroke(Stroke::new(1.0, color.gamma_multiply(0.6)))
-            .corner_radius(4)
-            .inner_margin(Margin::symmetric(8, 3));
-        frame.show(ui, |ui| {
+        tinted_frame(color).show(ui, |ui| {
             let line = vec2(ui.available_width(), ui.spacing().interact_size.y);
             ui.allocate_ui_with_layout(line, Layout::right_to_left(Align::Center), |ui| {
                 if ui.small_button("Dismiss").on_hover_text("Take this message away").clicked() {

@@ -1,10 +1,10 @@
 //! Above the decisions of two runs: what came of the comparison, the way from difference to difference, the report.
 
-use eframe::egui::{Align, Button, Frame, Label, Layout, Margin, RichText, ScrollArea, Stroke, Ui};
+use eframe::egui::{Align, Button, Frame, Label, Layout, RichText, ScrollArea, Stroke, Ui};
 
 use crate::ui::{
     model::{Beside, UiModel},
-    panels::decisions::view::DecisionView,
+    panels::{decisions::view::DecisionView, tinted_frame},
     theme::Palette,
 };
 
@@ -14,12 +14,7 @@ const REPORT_HEIGHT: f32 = 150.0;
 pub(crate) fn verdict_ui(ui: &mut Ui, model: &UiModel, other: &Beside, view: &mut DecisionView) {
     let palette = Palette::of(ui);
     let color = if other.differences.is_empty() { palette.good } else { palette.bad };
-    let frame = Frame::new()
-        .fill(color.gamma_multiply(0.12))
-        .stroke(Stroke::new(1.0, color.gamma_multiply(0.6)))
-        .corner_radius(4)
-        .inner_margin(Margin::symmetric(8, 3));
-    frame.show(ui, |ui| {
+    tinted_frame(color).show(ui, |ui| {
         ui.horizontal(|ui| {
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                 buttons(ui, model, other, view);
