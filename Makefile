@@ -5,22 +5,26 @@ CARGO ?= cargo
 BENCH_FILE ?= assets/clips/story.flac
 BENCH_ARGS ?=
 
-.PHONY: help run test setup setup-test check fmt clippy doc unit bench parity
+.PHONY: help run test setup setup-test check fmt clippy doc unit recipe bench parity model
 
 help:
 	@echo "make run         install what is missing, build, open the window"
-	@echo "make test        install what the tests need, then make check"
+	@echo "make test        install what the tests need, then make check and make recipe"
 	@echo "make check       formatting, clippy, documentation, tests; warnings are errors"
 	@echo "make setup       system packages for building and running (Debian, Ubuntu)"
 	@echo "make setup-test  the same with those of the tests"
+	@echo "make recipe      tests of the training recipe and of the reference, in Python; 2.8 GB of packages on the first run"
 	@echo "make bench       time per hop, latency and memory on a recording"
 	@echo "make parity      rten against PyTorch on the shipped recordings: a table of differences"
+	@echo "make model FROM=CHECKPOINT [NAME=...] [SPEECH=FOLDER]"
+	@echo "                 assets/model out of a checkpoint of engines/training, with scores on SPEECH"
 
 run: setup
 	$(CARGO) run --release
 
 test: setup-test
 	$(MAKE) --no-print-directory check
+	$(MAKE) --no-print-directory recipe
 
 setup:
 	@sh scripts/setup-debian.sh run
@@ -43,6 +47,12 @@ doc:
 unit:
 	$(CARGO) test
 
+# The recipe's environment holds all that the reference needs, too.
+recipe:
+	@python=$$(sh engines/training/setup.sh) \
+		&& "$$python" -m unittest discover -s engines/reference \
+		&& "$$python" -m unittest discover -s engines/training
+
 bench: setup
 	$(CARGO) run --release -- bench $(BENCH_FILE) $(BENCH_ARGS)
 
@@ -51,3 +61,15 @@ PROGRAM ?= target/release/dictoscope
 parity: setup
 	$(CARGO) build --release
 	@sh scripts/parity.sh $(PROGRAM)
+
+# A checkpoint into assets/model. NAME goes into the contract (default: step and hash of the checkpoint); SPEECH is a folder of
+# recordings with manifest.tsv to measure accuracy on; OUT another place for the model. Not from the environment: on some systems
+# it has a NAME of its own.
+FROM =
+NAME =
+SPEECH =
+OUT = assets/model
+model:
+	@[ -n "$(FROM)" ] || { echo "make model: expected FROM=CHECKPOINT, a folder that train.py wrote" >&2; exit 2; }
+	@python=$$(sh engines/training/setup.sh) && "$$python" engines/training/make_model.py "$(FROM)" --out "$(OUT)" \
+		$(if $(NAME),--name "$(NAME)") $(if $(SPEECH),--speech "$(SPEECH)")

@@ -42,9 +42,27 @@ sound_packages='
 pulseaudio                    the virtual microphone
 '
 
+# The training recipe's tests make an environment with Python 3.11 to 3.13.
+python_packages=
+makes_environments() {
+    "$1" -c 'import ensurepip, sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' >/dev/null 2>&1
+}
+if ! { makes_environments python3 || makes_environments python3.13 || makes_environments python3.12 \
+    || makes_environments python3.11; }; then
+    if python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+        python_packages='
+python3-venv                  environment for the training recipe
+'
+    else
+        python_packages='
+python3.11-venv               environment for the training recipe
+'
+    fi
+fi
+
 case $mode in
 run) all="$build_packages$run_packages" ;;
-test | list) all="$build_packages$run_packages$test_packages$sound_packages" ;;
+test | list) all="$build_packages$run_packages$test_packages$python_packages$sound_packages" ;;
 *)
     echo "usage: setup-debian.sh run|test|list" >&2
     exit 2
@@ -142,7 +160,7 @@ say "setup: apt-get install"
 install_table "$build_packages" || give_up "apt-get could not install them"
 install_table "$run_packages" || give_up "apt-get could not install them"
 if [ "$mode" = test ]; then
-    install_table "$test_packages" || give_up "apt-get could not install them"
+    install_table "$test_packages$python_packages" || give_up "apt-get could not install them"
     if ! install_table "$sound_packages"; then
         say "setup: pulseaudio could not be installed beside what is here (PipeWire?);"
         say "setup: the test that dictates through a virtual microphone needs the program pulseaudio."

@@ -1,0 +1,61 @@
+#!/bin/sh
+# Makes a Python environment from a lock file and prints the path of its interpreter; progress goes to stderr.
+#
+#   scripts/python-env.sh FOLDER NAME OLDEST MODULE...
+#
+# FOLDER holds requirements.lock; NAME begins the environment's name; OLDEST is the oldest Python (3.OLDEST) for which
+# every package in the lock has a wheel; the MODULEs must load. Does nothing if it is there already: its folder is named
+# after the lock file's hash.
+set -eu
+
+fail() {
+    echo "python-env.sh: $*" >&2
+    exit 1
+}
+
+[ $# -ge 4 ] || fail "usage: scripts/python-env.sh FOLDER NAME OLDEST MODULE..."
+lock=$1/requirements.lock
+name=$2
+oldest=$3
+shift 3
+# The newest for which every package had a wheel when the locks were made.
+newest=13
+[ -f "$lock" ] || fail "$lock: expected a lock file, found none"
+
+usable() {
+    "$1" -c "import sys; sys.exit(not (3, $oldest) <= sys.version_info[:2] <= (3, $newest))" >/dev/null 2>&1
+}
+
+if command -v sha256sum >/dev/null; then
+    hash=$(sha256sum <"$lock" | cut -c1-12)
+else
+    hash=$(shasum -a 256 <"$lock" | cut -c1-12)
+fi
+cache=${DICTOSCOPE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/dictoscope}
+venv=$cache/$name-$hash
+python=$venv/bin/python
+
+if [ ! -e "$venv/complete" ]; then
+    found=
+    for candidate in ${PYTHON:-python3 python3.13 python3.12 python3.11 python3.10}; do
+        if usable "$candidate"; then
+            found=$candidate
+            break
+        fi
+    done
+    [ -n "$found" ] || fail "expected Python 3.$oldest to 3.$newest, found none by the usual names (set PYTHON to name one)"
+    # What an interrupted run left cannot be trusted.
+    rm -rf "$venv"
+    mkdir -p "$cache"
+    echo "python-env.sh: installing $lock into $venv: 2.8 GB to download, 5 GB on the disk" >&2
+    "$found" -m venv "$venv" >&2 \
+        || fail "$found -m venv failed (on Debian and Ubuntu it needs the package python3-venv)"
+    # pip's own cache would hold the downloads a second time.
+    "$python" -m pip install --no-cache-dir --no-compile --only-binary :all: --require-hashes -r "$lock" >&2 \
+        || fail "pip could not install $lock"
+    for module in "$@"; do
+        "$python" -c "import $module" >&2 || fail "the packages of $lock were installed, but $module does not load"
+    done
+    touch "$venv/complete"
+fi
+echo "$python"
