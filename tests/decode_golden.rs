@@ -7,10 +7,9 @@ use common::{Heard, clip, root, run, whole_file};
 use dictoscope::{decode::Decision, session::SessionSettings, units::SampleIdx};
 use serde_json::Value;
 
-/// Of top-2 logits, duration logits and log-sum-exp. Almost all lie within 1e-3; the largest is 1.24e-3 (`train`, step 40).
-/// It is the reference's: on equal features rten and ONNX Runtime agree on the shipped graph within 1e-5, and both differ
-/// from PyTorch's encoder output by up to 4e-4, since the graph stores some tables as f16 that PyTorch kept as f32.
-const LOGIT_TOLERANCE: f64 = 1.25e-3;
+/// Of top-2 logits, duration logits and log-sum-exp. PyTorch decoded the weights as the graphs hold them (f16 behind Casts), so
+/// only the order of sums differs: up to 8e-5 was seen.
+const LOGIT_TOLERANCE: f64 = 2e-4;
 
 /// Of a margin, the difference of two logits.
 const MARGIN_TOLERANCE: f64 = 2.0 * LOGIT_TOLERANCE;

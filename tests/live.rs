@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::{THREADS, clip, embedded, run, scripted::Faulty, stream};
+use common::{THREADS, clip, embedded, run, scripted::Faulty, stream, text::plain_words};
 use dictoscope::{
     decode::{Word, text_of},
     engine::Engine,
@@ -75,7 +75,8 @@ fn a_file_played_through_the_threads_gives_the_words_of_the_session() {
         }
     }
     assert_eq!(levels, 710, "one for each 10 ms");
-    assert!(decisions > 20);
+    // Streamed there may be some more or fewer than for the whole file.
+    assert!(decisions > common::reference("letter.flac").1.len() / 2, "{decisions}");
 }
 
 #[test]
@@ -92,12 +93,16 @@ fn a_panic_of_the_engine_becomes_an_event_and_a_restart_goes_on_with_what_is_que
     let failed = until(&mut live, &mut words, |event| matches!(event, Event::EngineFailed { .. }));
     assert!(matches!(failed, Event::EngineFailed { reason } if reason.contains("asked to panic on call 9")));
     let before = text_of(&words);
-    assert!(before.starts_with("This is a longer"), "{before}");
+    assert!(!before.is_empty() && expected("story.flac").starts_with(&before), "{before}");
     live.send(Command::Restart);
     until(&mut live, &mut words, |event| matches!(event, Event::Stopped));
     assert_eq!(opened.load(Ordering::Relaxed), 2);
     let text = text_of(&words);
-    assert!(text.starts_with(&before) && text.ends_with("must not be lost."), "{text}");
+    assert!(text.starts_with(&before), "{text}");
+    // The restart changes what is heard around it, not the end.
+    let whole = expected("story.flac");
+    let last = |text: &str| plain_words(text).into_iter().rev().take(4).collect::<Vec<_>>();
+    assert_eq!(last(&text), last(&whole), "{text}");
 }
 
 #[test]
@@ -131,5 +136,8 @@ fn stopping_in_the_middle_commits_what_was_read() {
     until(&mut live, &mut words, |event| matches!(event, Event::Committed(_)));
     live.send(Command::Stop);
     until(&mut live, &mut words, |event| matches!(event, Event::Stopped));
-    assert!(text_of(&words).starts_with("This is"), "{}", text_of(&words));
+    let text = text_of(&words);
+    let whole = expected("story.flac");
+    let first = whole.split_whitespace().next().unwrap();
+    assert!(text.starts_with(first) && text.len() < whole.len(), "{text}");
 }

@@ -164,7 +164,7 @@ fn a_log_softmaxed_joint_is_named_and_a_raised_class_flips() {
     let [softmaxed, raised] = &report.sides[..] else { panic!("{}", report.sides.len()) };
     assert_eq!(softmaxed.verdict, Verdict::Fail);
     assert!(softmaxed.softmax.together && softmaxed.flips.is_empty(), "{softmaxed:?}");
-    assert!(softmaxed.normalized_max_abs < 1e-3 && softmaxed.token.max_abs > 1.0, "{softmaxed:?}");
+    assert!(softmaxed.normalized_max_abs < 1e-3 && softmaxed.token.max_abs > 0.1, "{softmaxed:?}");
 
     assert_eq!((raised.verdict, raised.token.max_abs), (Verdict::Fail, 0.0));
     assert!(raised.duration.max_abs > 49.0 && !raised.softmax.together);
@@ -218,8 +218,9 @@ fn a_swap_after_the_paths_parted_names_where() {
     let stand = Stand::new();
     let mut sides = [stand.engine(Fault::None), stand.engine(Fault::ShiftedJoint(100.0))];
     let outcome = swap(&mut sides, None, stand.contract(), "clip", &stand.input.features, 4).unwrap();
+    let blank = stand.contract().vocabulary.blank;
     let SwapOutcome::Parted(parting) = outcome else { panic!("{outcome:?}") };
-    assert_eq!((parting.step, parting.head, parting.found), (0, Head::Token, [512, 0]));
+    assert_eq!((parting.step, parting.head, parting.found), (0, Head::Token, [u64::from(blank.0), 0]));
 
     let mut sides = [stand.engine(Fault::None), stand.folder()];
     let beyond = swap(&mut sides, None, stand.contract(), "clip", &stand.input.features, 9999).unwrap_err();
@@ -340,7 +341,7 @@ fn folders_that_are_not_about_the_same_say_so() {
     // Other tokens.
     let tokens = tokens_of(stand.set.path.as_ref().unwrap(), stand.contract().vocabulary.blank);
     let mut others = tokens.clone();
-    others[2].0 = 7;
+    others[2].0 = (others[2].0 + 1) % stand.contract().vocabulary.blank.0;
     let report = compare_predictors(&mut stand.engine(Fault::None), &mut [stand.folder()], stand.contract(), &others);
     let error = report.unwrap_err();
     assert!(matches!(&error, TensorError::NotComparable(NotComparable::Path { at: 2, .. })), "{error}");
@@ -368,7 +369,8 @@ fn folders_that_are_not_about_the_same_say_so() {
     npy::write_i32(&folder.join("path.npy"), &[1, 2], &[0, 999]).unwrap();
     assert!(read().unwrap_err().to_string().contains("token 999"));
     let facts = folder.join("tensors.json");
-    let text = std::fs::read_to_string(&facts).unwrap().replace("f8a202fa", "00000000");
+    let hash = stand.contract().graphs.encoder.sha256.clone();
+    let text = std::fs::read_to_string(&facts).unwrap().replace(&hash, &"0".repeat(64));
     std::fs::write(&facts, text).unwrap();
     assert!(matches!(read().unwrap_err(), TensorError::NotComparable(NotComparable::Model { .. })));
 }

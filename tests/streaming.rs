@@ -24,7 +24,7 @@ fn the_story_is_written_streamed_and_nothing_in_its_pauses() {
     let heard = run(&mut stream(SessionSettings::default()), common::blocks(&clip("story.flac")));
     let errors = word_errors(STORY, &heard.text());
     assert!(errors <= 3, "{errors} of {} words wrong: {}", plain_words(STORY).len(), heard.text());
-    assert!(heard.text().ends_with("lost."), "{}", heard.text());
+    assert_eq!(plain_words(&heard.text()).last().map(String::as_str), Some("lost"), "{}", heard.text());
     // Its pauses begin and end utterances; no word lies outside one.
     assert!(heard.starts.len() >= 3, "{:?}", heard.starts);
     assert_eq!(heard.starts.len(), heard.ends.len());

@@ -2,19 +2,22 @@
 
 use std::fs;
 
-use crate::harness::{Bench, clip, samples, spoken, text};
+use crate::{
+    common::text::{plain_words, word_errors},
+    harness::{Bench, clip, heard, samples, text},
+};
 
 #[test]
 fn after_a_failed_file_the_next_one_follows_and_the_exit_code_is_1() {
     let bench = Bench::new();
     let (missing, good) = (text(&bench.path("missing.wav")), clip("short.flac"));
     let ran = bench.run(&["transcribe", &missing, &good]).exits(1).says(&["missing.wav"]);
-    assert_eq!(ran.out, format!("{good}: {}\n", spoken("short.flac")), "nothing stands for the file that failed");
+    assert_eq!(ran.out, format!("{good}: {}\n", heard("short.flac")), "nothing stands for the file that failed");
 
     let objects = bench.run(&["transcribe", "--json", &missing, &good]).exits(1).json();
     assert_eq!(objects.len(), 2);
     assert!(objects[0]["error"].as_str().unwrap().contains("missing.wav"));
-    assert_eq!(objects[1]["text"], spoken("short.flac").as_str());
+    assert_eq!(objects[1]["text"], heard("short.flac").as_str());
 }
 
 #[test]
@@ -43,7 +46,10 @@ fn a_truncated_wav_gives_what_was_there_and_says_so() {
     let ran = bench.run(&["transcribe", &text(&cut)]);
     assert!(matches!(ran.code, Some(0 | 1)), "{:?}", ran.code);
     assert!(ran.err.contains("cut.wav") && !ran.err.contains("panicked"), "{}", ran.err);
-    assert!(ran.out.to_lowercase().contains("please move the meeting"), "{}", ran.out);
+    // Of 12 words some 7 are left.
+    let (whole, left) = (plain_words(&heard("meeting.flac")), plain_words(&ran.out));
+    let there = left.iter().filter(|word| whole.contains(word)).count();
+    assert!(there >= 4 && there < whole.len(), "{} of {whole:?}", ran.out);
 }
 
 #[test]
@@ -95,7 +101,7 @@ fn any_rate_and_channels_will_do() {
     let loud = bench.wav("clipped.wav", 16_000, 1, speech.iter().map(|x| x * 30.0));
     for path in [&at_8k, &at_192k] {
         let ran = bench.run(&["transcribe", path]).exits(0);
-        assert!(ran.out.to_lowercase().contains("of course"), "{path}: {}", ran.out);
+        assert!(word_errors(&heard("short.flac"), &ran.out) <= 1, "{path}: {}", ran.out);
     }
     bench.run(&["transcribe", &loud]).exits(0);
 }
@@ -109,7 +115,7 @@ fn samples_that_are_no_numbers_are_named_and_passed_over() {
     speech[8_002] = f32::NEG_INFINITY;
     let path = bench.float_wav("nan.wav", speech.into_iter());
     let ran = bench.run(&["transcribe", &path]).exits(0).says(&["nan.wav"]);
-    assert!(ran.out.to_lowercase().contains("of course"), "{}", ran.out);
+    assert!(word_errors(&heard("short.flac"), &ran.out) <= 1, "{}", ran.out);
 
     let path = bench.float_wav("all_nan.wav", std::iter::repeat_n(f32::NAN, 16_000));
     let ran = bench.run(&["transcribe", "--stream", &path]).exits(0).says(&["all_nan.wav"]);

@@ -1,12 +1,12 @@
 //! The program as the tests call it: recordings and settings in a folder of its own, neither screen nor sound server.
 
 use std::{
-    fs,
     path::{Path, PathBuf},
     process::Output,
 };
 
 use assert_cmd::Command;
+use dictoscope::session::SessionSettings;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -126,11 +126,13 @@ pub(crate) fn clip(name: &str) -> String {
     text(&Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/clips").join(name))
 }
 
-/// What was spoken, by `manifest.tsv`.
-pub(crate) fn spoken(name: &str) -> String {
-    let manifest = fs::read_to_string(clip("manifest.tsv")).unwrap();
-    let line = manifest.lines().find(|line| line.starts_with(name)).expect("in the manifest");
-    line.split('\t').nth(3).expect("four columns").to_owned()
+/// What the embedded model hears in a clip as a whole file, by its reference.
+pub(crate) use crate::common::reference_text as heard;
+
+/// What it hears streamed: by a session in this process, for there is no reference for windows.
+pub(crate) fn heard_streamed(name: &str) -> String {
+    use crate::common::{blocks, run, stream};
+    run(&mut stream(SessionSettings::default()), blocks(Path::new(&clip(name)))).text()
 }
 
 /// A clip's samples at 16 kHz, through the program's own reader of files.

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 mod bad_input;
+#[path = "../common/mod.rs"]
+mod common;
 mod harness;
 mod parity;
 mod traces;

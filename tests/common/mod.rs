@@ -31,6 +31,20 @@ pub(crate) fn clip(name: &str) -> PathBuf {
     root().join("assets/clips").join(name)
 }
 
+/// The embedded model's reference decoding of a clip: header and decisions (`assets/model/reference`).
+pub(crate) fn reference(clip: &str) -> (serde_json::Value, Vec<serde_json::Value>) {
+    let name = clip.split('.').next().unwrap();
+    let path = root().join("assets/model/reference").join(format!("{name}.jsonl"));
+    let text = std::fs::read_to_string(path).unwrap();
+    let mut lines = text.lines().map(|line| serde_json::from_str(line).unwrap());
+    (lines.next().unwrap(), lines.collect())
+}
+
+/// What the embedded model writes for a clip as a whole file, by its reference.
+pub(crate) fn reference_text(clip: &str) -> String {
+    reference(clip).0["text"].as_str().unwrap().to_owned()
+}
+
 pub(crate) fn embedded() -> Model {
     Model::embedded().expect("the embedded model is whole")
 }

@@ -17,7 +17,8 @@ use crate::{
     plant::{Faulty, round_to_f16},
 };
 
-const CLIP: &str = "short.flac";
+/// Tried in this order; how loud a clip is matters little to a robust model, and for some its path never changes.
+const CLIPS: &[&str] = &["short.flac", "train.flac", "numbers.flac", "meeting.flac", "letter.flac"];
 
 /// Runs the clip at `gain` and writes it down; the path of the decisions.
 fn run(path: &Path, samples: &[f32], gain: f32, rounded: bool) -> Vec<(u32, u64, u32)> {
@@ -47,25 +48,32 @@ fn run(path: &Path, samples: &[f32], gain: f32, rounded: bool) -> Vec<(u32, u64,
 
 /// The comparison of a plain and a rounded run that part.
 pub(crate) fn flipped_by_rounding(folder: &Path) -> Comparison {
-    let samples = common::samples(&common::clip(CLIP));
+    CLIPS
+        .iter()
+        .find_map(|clip| flipped_in(&common::samples(&common::clip(clip)), folder))
+        .expect("a loudness at which 16-bit rounding flips a decision")
+}
+
+/// The same for one recording, if it has such a loudness.
+fn flipped_in(samples: &[f32], folder: &Path) -> Option<Comparison> {
     let (a, b) = (folder.join("plain.jsonl"), folder.join("rounded.jsonl"));
     let gains: Vec<f32> = (0..12).map(|n| 0.7_f32.powi(n)).collect();
     for pair in gains.windows(2) {
         let (mut low, mut high) = (pair[1], pair[0]);
-        let (at_low, at_high) = (run(&a, &samples, low, false), run(&a, &samples, high, false));
+        let (at_low, at_high) = (run(&a, samples, low, false), run(&a, samples, high, false));
         if at_low == at_high {
             continue;
         }
         // Close in on a loudness at which the path changes: there a margin is 0.
         for _ in 0..16 {
             let middle = 0.5 * (low + high);
-            if run(&a, &samples, middle, false) == at_low { low = middle } else { high = middle }
+            if run(&a, samples, middle, false) == at_low { low = middle } else { high = middle }
         }
         for gain in [low, high] {
-            if run(&a, &samples, gain, false) != run(&b, &samples, gain, true) {
-                return compared(&a, &b);
+            if run(&a, samples, gain, false) != run(&b, samples, gain, true) {
+                return Some(compared(&a, &b));
             }
         }
     }
-    panic!("no loudness at which 16-bit rounding flips a decision of {CLIP}");
+    None
 }
