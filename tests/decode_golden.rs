@@ -8,8 +8,8 @@ use dictoscope::{decode::Decision, session::SessionSettings, units::SampleIdx};
 use serde_json::Value;
 
 /// Of top-2 logits, duration logits and log-sum-exp. PyTorch decoded the weights as the graphs hold them (f16 behind Casts), so
-/// only the order of sums differs: up to 8e-5 was seen.
-const LOGIT_TOLERANCE: f64 = 2e-4;
+/// only the order of sums differs: up to 3.2e-4 was seen (`river`), where logits reach 20.
+const LOGIT_TOLERANCE: f64 = 1e-3;
 
 /// Of a margin, the difference of two logits.
 const MARGIN_TOLERANCE: f64 = 2.0 * LOGIT_TOLERANCE;

@@ -10,6 +10,7 @@ use common::{
     faulty::{Fault, WithFault},
 };
 use dictoscope::{
+    decode::TokenId,
     engine::Contract,
     models::Model,
     parity::tensors::{
@@ -183,8 +184,8 @@ fn a_changed_encoder_frame_or_predictor_output_is_named_by_the_swap() {
     // A step that emits a token; a frame of silence in its place makes it a blank.
     let step = path.iter().position(|step| step.token != blank).unwrap();
     let at = path[step].frame.0 as usize;
-    let quiet = stand.set.encoder.as_ref().unwrap().row(0).unwrap().to_vec();
-    assert!(path[0].token == blank && path[0].frame.0 == 0, "{path:?}");
+    let last_blank = path.iter().rfind(|step| step.token == blank).unwrap();
+    let quiet = stand.set.encoder.as_ref().unwrap().row(last_blank.frame.0 as usize).unwrap().to_vec();
     let encoder = stand.changed(|set| {
         set.encoder.as_mut().unwrap().data[at * 384..(at + 1) * 384].copy_from_slice(&quiet);
     });
@@ -204,11 +205,9 @@ fn a_changed_encoder_frame_or_predictor_output_is_named_by_the_swap() {
 #[test]
 fn a_faulty_joint_is_neither_input() {
     let stand = Stand::new();
-    let step = 0;
-    let path = stand.set.path.clone().unwrap();
-    let blank = stand.contract().vocabulary.blank;
-    assert_eq!(path[step].token, blank);
     // Token 0 wins on the faulty side from the first step on.
+    let step = 0;
+    assert_ne!(stand.set.path.as_ref().unwrap()[step].token, TokenId(0));
     let sides = [stand.engine(Fault::None), stand.engine(Fault::ShiftedJoint(100.0))];
     assert_eq!(swapped(&stand, sides, step)[0], Carrier::Neither);
 }
@@ -218,9 +217,9 @@ fn a_swap_after_the_paths_parted_names_where() {
     let stand = Stand::new();
     let mut sides = [stand.engine(Fault::None), stand.engine(Fault::ShiftedJoint(100.0))];
     let outcome = swap(&mut sides, None, stand.contract(), "clip", &stand.input.features, 4).unwrap();
-    let blank = stand.contract().vocabulary.blank;
+    let first = stand.set.path.as_ref().unwrap()[0].token;
     let SwapOutcome::Parted(parting) = outcome else { panic!("{outcome:?}") };
-    assert_eq!((parting.step, parting.head, parting.found), (0, Head::Token, [u64::from(blank.0), 0]));
+    assert_eq!((parting.step, parting.head, parting.found), (0, Head::Token, [u64::from(first.0), 0]));
 
     let mut sides = [stand.engine(Fault::None), stand.folder()];
     let beyond = swap(&mut sides, None, stand.contract(), "clip", &stand.input.features, 9999).unwrap_err();
