@@ -1,0 +1,75 @@
+#!/usr/bin/env python3
+"""Writes a model with the exact shapes of Parakeet-TDT-0.6b-v3 and random weights, for tests of engines and timing.
+
+What it decodes means nothing; no trained weights are needed or read. The same seed gives the same weights in either
+layout, and the same files. Needs NumPy and onnx (those of training/requirements.lock will do). `--layout onnx-asr`
+writes what the package onnx-asr loads: encoder-model.onnx with its weights beside it, decoder_joint-model.onnx,
+vocab.txt, config.json. `--layout contract` writes encoder.onnx, predictor.onnx, joint.onnx, vocab.txt, contract.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from random_parakeet_layouts import LAYOUTS, SIZES, Job, say
+from random_parakeet_weights import FULL, Sizes, count
+
+# Parameters of the trained model; where ours differ, the shapes do.
+PARAMETERS = {
+    "pre-encode": 4_334_592,
+    "one layer": 25_189_376,
+    "encoder": 608_879_616,
+    "LSTM": 6_563_840,
+    "embedding": 5_243_520,
+    "joint": 6_321_158,
+    "total": 627_008_134,
+}
+
+
+class InputError(Exception):
+    """Says which file or option, what was expected and what was found."""
+
+
+def check_count(sizes: Sizes) -> None:
+    """Refuses to write a full model that has not the trained one's numbers of parameters."""
+    for part, found in count(sizes).items():
+        if sizes == FULL and found != PARAMETERS[part]:
+            raise InputError(f"{part}: expected {PARAMETERS[part]} parameters, found {found}")
+        say(f"{part}: {found} parameters")
+
+
+def run(job: Job, layout: str) -> None:
+    """The whole command."""
+    start = time.monotonic()
+    if job.seed < 0:
+        raise InputError(f"--seed: expected 0 or more, found {job.seed}")
+    check_count(job.sizes)
+    try:
+        job.folder.mkdir(parents=True, exist_ok=True)
+        LAYOUTS[layout](job)
+    except OSError as error:
+        raise InputError(f"{error.filename or job.folder}: expected to write there, found: {error.strerror}") from None
+    say(f"{job.name} in {job.folder}, layout {layout}, {time.monotonic() - start:.1f} s")
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("out", type=Path, help="folder for the model")
+    parser.add_argument("--layout", choices=LAYOUTS, default="onnx-asr", help="default: %(default)s")
+    parser.add_argument("--size", choices=SIZES, default="full", help="small: a few MB, for tests (default: full)")
+    parser.add_argument("--precision", choices=("fp32", "fp16"), default="fp32", help="default: %(default)s")
+    # With 7, both sizes choose blanks as well as tokens, and every duration.
+    parser.add_argument("--seed", type=int, default=7, metavar="N", help="default: %(default)s")
+    options = parser.parse_args()
+    try:
+        run(Job(options.out, options.size, options.precision, options.seed), options.layout)
+    except InputError as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main()

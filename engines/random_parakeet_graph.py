@@ -1,0 +1,164 @@
+"""An ONNX graph under construction, whose weights go straight to a file beside it.
+
+Names of nodes and initialisers are those that PyTorch's exporter gives modules. In half precision everything is typed
+f16 but layer normalisation, what a caller casts, and the graph's own inputs and outputs.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+from random_parakeet_weights import Weights
+
+OPSET = 17
+# IR version of that opset's time; older runtimes refuse newer ones.
+IR_VERSION = 8
+PRODUCER = "dictoscope random_parakeet"
+# Smaller tensors stay in the graph's own file, as `onnx.save` does it.
+EXTERNAL_BYTES = 1024
+# A page: runtimes map the file.
+ALIGNMENT = 4096
+# Some readers hold an offset in a signed 32-bit number.
+EXTERNAL_LIMIT = 2**31 - ALIGNMENT
+ELEMENT = {"f32": TensorProto.FLOAT, "i32": TensorProto.INT32, "i64": TensorProto.INT64}
+
+
+class ExternalData:
+    """Weights beside a graph, in files below `limit` bytes: `<graph>.data`, then `<graph>.data.1` and so on."""
+
+    def __init__(self, graph: Path, limit: int = EXTERNAL_LIMIT) -> None:
+        self.graph, self.limit, self.offset = graph, limit, 0
+        self.paths = [graph.with_name(f"{graph.name}.data")]
+        self.file = self.paths[0].open("wb")
+
+    def store(self, name: str, array: np.ndarray) -> TensorProto:
+        """Writes a tensor's bytes to the file; what the graph says of it."""
+        raw = np.ascontiguousarray(array).data
+        start = -(-self.offset // ALIGNMENT) * ALIGNMENT
+        if start + raw.nbytes > self.limit:
+            self.file.close()
+            self.paths.append(self.graph.with_name(f"{self.paths[0].name}.{len(self.paths)}"))
+            self.file, self.offset, start = self.paths[-1].open("wb"), 0, 0
+        self.file.write(b"\0" * (start - self.offset))
+        self.file.write(raw)
+        self.offset = start + raw.nbytes
+        kind = helper.np_dtype_to_tensor_dtype(array.dtype)
+        tensor = TensorProto(name=name, data_type=kind, dims=array.shape, data_location=TensorProto.EXTERNAL)
+        for key, value in (("location", self.paths[-1].name), ("offset", start), ("length", raw.nbytes)):
+            tensor.external_data.add(key=key, value=str(value))
+        return tensor
+
+    def close(self) -> None:
+        """After the last tensor."""
+        self.file.close()
+
+
+def inline(name: str, array: np.ndarray) -> TensorProto:
+    """A tensor with its bytes."""
+    return numpy_helper.from_array(np.ascontiguousarray(array), name)
+
+
+class Graph:
+    """A graph under construction. Values are names; `scope` is a module's name below `root`, with dots."""
+
+    def __init__(self, weights: Weights, root: str, half: bool, data: ExternalData | None) -> None:
+        self.weights, self.root, self.half, self.data = weights, root, half, data
+        self.float = TensorProto.FLOAT16 if half else TensorProto.FLOAT
+        self.nodes: list[onnx.NodeProto] = []
+        self.tensors: dict[str, TensorProto] = {}
+        self.inputs: list[onnx.ValueInfoProto] = []
+        self.outputs: list[onnx.ValueInfoProto] = []
+        self.names: Counter[str] = Counter()
+        # Of the weights so far.
+        self.bytes = 0
+
+    def ops(self, kind: str, scope: str, inputs: Iterable[str], outputs: int, **attributes: Any) -> list[str]:
+        """One node; its outputs."""
+        # Exporters keep the number of a list's entry with its name: /layers.0/self_attn/linear_q/MatMul.
+        path = "/".join(["", *re.sub(r"\.(?!\d)", "/", scope).split("/"), kind]) if scope else f"/{kind}"
+        name = f"{path}_{self.names[path]}" if self.names[path] else path
+        self.names[path] += 1
+        found = [f"{name}_output_{n}" for n in range(outputs)]
+        self.nodes.append(helper.make_node(kind, list(inputs), found, name, **attributes))
+        return found
+
+    def op(self, kind: str, scope: str, *inputs: str, **attributes: Any) -> str:
+        """One node with one output."""
+        return self.ops(kind, scope, inputs, 1, **attributes)[0]
+
+    def tensor(self, name: str, array: np.ndarray, single: bool = False) -> str:
+        """An initialiser; floats are f16 in half precision unless `single`."""
+        if name not in self.tensors:
+            if self.half and array.dtype == np.float32 and not single:
+                array = array.astype(np.float16)
+            self.bytes += array.nbytes
+            store = self.data.store if self.data and array.nbytes >= EXTERNAL_BYTES else inline
+            self.tensors[name] = store(name, array)
+        return name
+
+    def number(self, value: float, single: bool = False) -> str:
+        """A constant of the arithmetic."""
+        return self.tensor(f"number_{value:g}{'_f32' * single}", np.array(value, np.float32), single)
+
+    def ints(self, *values: int) -> str:
+        """A constant list of integers: axes, shapes."""
+        return self.tensor("ints_" + "_".join(map(str, values)), np.array(values, np.int64))
+
+    def parameter(self, name: str, single: bool = False) -> str:
+        """A weight as it is."""
+        return self.tensor(name, self.weights[self.root + name], single)
+
+    def linear(self, scope: str, x: str, bias: bool = False) -> str:
+        """x [..., in] to [..., out]. Exporters transpose the weight, and say so in its name."""
+        weight = self.tensor(f"onnx::MatMul_{scope}.weight", self.weights[f"{self.root}{scope}.weight"].T)
+        y = self.op("MatMul", scope, x, weight)
+        return self.op("Add", scope, self.parameter(f"{scope}.bias"), y) if bias else y
+
+    def norm(self, scope: str, x: str) -> str:
+        """Layer normalisation over the last axis, always in f32."""
+        weight, bias = (self.parameter(f"{scope}.{part}", single=True) for part in ("weight", "bias"))
+        y = self.op("LayerNormalization", scope, self.to_f32(scope, x), weight, bias, axis=-1, epsilon=1e-5)
+        return self.to_float(scope, y)
+
+    def to_f32(self, scope: str, x: str) -> str:
+        """Out of the graph's precision."""
+        return self.op("Cast", scope, x, to=TensorProto.FLOAT) if self.half else x
+
+    def to_float(self, scope: str, x: str) -> str:
+        """From f32 to the graph's precision."""
+        return self.op("Cast", scope, x, to=self.float) if self.half else x
+
+    def silu(self, scope: str, x: str) -> str:
+        """x times its sigmoid."""
+        return self.op("Mul", scope, x, self.op("Sigmoid", scope, x))
+
+    def size(self, x: str, axis: int) -> str:
+        """One size of x as a list of one."""
+        return self.op("Gather", "", self.op("Shape", "", x), self.ints(axis), axis=0)
+
+    def input(self, name: str, dtype: str, shape: Sequence[int | str]) -> str:
+        """One input; floats come in f32."""
+        self.inputs.append(helper.make_tensor_value_info(name, ELEMENT[dtype], list(shape)))
+        return self.to_float("", name) if dtype == "f32" else name
+
+    def output(self, name: str, dtype: str, shape: Sequence[int | str], value: str) -> None:
+        """One output; floats leave in f32."""
+        self.outputs.append(helper.make_tensor_value_info(name, ELEMENT[dtype], list(shape)))
+        self.nodes.append(helper.make_node("Cast", [value], [name], f"/{name}/Cast", to=ELEMENT[dtype]))
+
+    def save(self, path: Path, about: str) -> None:
+        """Writes the file, and ends its external data."""
+        graph = helper.make_graph(self.nodes, path.stem, self.inputs, self.outputs, list(self.tensors.values()))
+        opsets = [helper.make_opsetid("", OPSET)]
+        model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name=PRODUCER)
+        model.doc_string = about
+        path.write_bytes(model.SerializeToString(deterministic=True))
+        if self.data:
+            self.data.close()
