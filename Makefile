@@ -51,7 +51,8 @@ unit:
 recipe:
 	@python=$$(sh engines/training/setup.sh) \
 		&& "$$python" -m unittest discover -s engines/reference \
-		&& "$$python" -m unittest discover -s engines/training
+		&& "$$python" -m unittest discover -s engines/training \
+		&& "$$python" -m unittest discover -s engines
 
 bench: setup
 	$(CARGO) run --release -- bench $(BENCH_FILE) $(BENCH_ARGS)

@@ -1,10 +1,14 @@
 #!/usr/bin/env python3
 """Writes a model with the exact shapes of Parakeet-TDT-0.6b-v3 and random weights, for tests of engines and timing.
 
-What it decodes means nothing; no trained weights are needed or read. The same seed gives the same weights in either
-layout, and the same files. Needs NumPy and onnx (those of training/requirements.lock will do). `--layout onnx-asr`
-writes what the package onnx-asr loads: encoder-model.onnx with its weights beside it, decoder_joint-model.onnx,
-vocab.txt, config.json. `--layout contract` writes encoder.onnx, predictor.onnx, joint.onnx, vocab.txt, contract.json.
+What it decodes means nothing; no trained weights are needed or read. The same seed gives the same weights in both
+layouts and precisions and, with the same NumPy and onnx, the same files. training/requirements.lock has both packages.
+
+--layout onnx-asr   encoder-model.onnx, its weights beside it in .data files below 2 GB, decoder_joint-model.onnx,
+                    vocab.txt, config.json, as the package onnx-asr loads them
+--layout contract   encoder.onnx, predictor.onnx, joint.onnx, vocab.txt, contract.json; an encoder over 2 GB (fp32)
+                    has its weights beside it
+--precision fp16    all but layer normalisation, softmax, lengths and the graphs' inputs and outputs is typed f16
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 from random_parakeet_weights import Weights
 
 OPSET = 17
@@ -38,9 +38,9 @@ class ExternalData:
         self.paths = [graph.with_name(f"{graph.name}.data")]
         self.file = self.paths[0].open("wb")
 
-    def store(self, name: str, array: np.ndarray) -> TensorProto:
-        """Writes a tensor's bytes to the file; what the graph says of it."""
-        raw = np.ascontiguousarray(array).data
+    def store(self, tensor: TensorProto, array: np.ndarray) -> None:
+        """Writes a tensor's bytes to the file, and where they are to `tensor`."""
+        raw = array.data
         start = -(-self.offset // ALIGNMENT) * ALIGNMENT
         if start + raw.nbytes > self.limit:
             self.file.close()
@@ -49,20 +49,13 @@ class ExternalData:
         self.file.write(b"\0" * (start - self.offset))
         self.file.write(raw)
         self.offset = start + raw.nbytes
-        kind = helper.np_dtype_to_tensor_dtype(array.dtype)
-        tensor = TensorProto(name=name, data_type=kind, dims=array.shape, data_location=TensorProto.EXTERNAL)
+        tensor.data_location = TensorProto.EXTERNAL
         for key, value in (("location", self.paths[-1].name), ("offset", start), ("length", raw.nbytes)):
             tensor.external_data.add(key=key, value=str(value))
-        return tensor
 
     def close(self) -> None:
         """After the last tensor."""
         self.file.close()
-
-
-def inline(name: str, array: np.ndarray) -> TensorProto:
-    """A tensor with its bytes."""
-    return numpy_helper.from_array(np.ascontiguousarray(array), name)
 
 
 class Graph:
@@ -71,11 +64,12 @@ class Graph:
     def __init__(self, weights: Weights, root: str, half: bool, data: ExternalData | None) -> None:
         self.weights, self.root, self.half, self.data = weights, root, half, data
         self.float = TensorProto.FLOAT16 if half else TensorProto.FLOAT
-        self.nodes: list[onnx.NodeProto] = []
-        self.tensors: dict[str, TensorProto] = {}
-        self.inputs: list[onnx.ValueInfoProto] = []
-        self.outputs: list[onnx.ValueInfoProto] = []
+        # Everything goes straight into the file's message: gathered beside it, the weights would be copied twice.
+        self.model = onnx.ModelProto(ir_version=IR_VERSION, producer_name=PRODUCER)
+        self.model.opset_import.add(version=OPSET)
+        self.proto = self.model.graph
         self.names: Counter[str] = Counter()
+        self.tensors: set[str] = set()
         # Of the weights so far.
         self.bytes = 0
 
@@ -86,7 +80,7 @@ class Graph:
         name = f"{path}_{self.names[path]}" if self.names[path] else path
         self.names[path] += 1
         found = [f"{name}_output_{n}" for n in range(outputs)]
-        self.nodes.append(helper.make_node(kind, list(inputs), found, name, **attributes))
+        self.proto.node.append(helper.make_node(kind, list(inputs), found, name, **attributes))
         return found
 
     def op(self, kind: str, scope: str, *inputs: str, **attributes: Any) -> str:
@@ -98,9 +92,15 @@ class Graph:
         if name not in self.tensors:
             if self.half and array.dtype == np.float32 and not single:
                 array = array.astype(np.float16)
+            array = np.asarray(array, order="C")
+            kind = helper.np_dtype_to_tensor_dtype(array.dtype)
+            tensor = self.proto.initializer.add(name=name, data_type=kind, dims=array.shape)
+            if self.data and array.nbytes >= EXTERNAL_BYTES:
+                self.data.store(tensor, array)
+            else:
+                tensor.raw_data = array.tobytes()
+            self.tensors.add(name)
             self.bytes += array.nbytes
-            store = self.data.store if self.data and array.nbytes >= EXTERNAL_BYTES else inline
-            self.tensors[name] = store(name, array)
         return name
 
     def number(self, value: float, single: bool = False) -> str:
@@ -145,20 +145,17 @@ class Graph:
 
     def input(self, name: str, dtype: str, shape: Sequence[int | str]) -> str:
         """One input; floats come in f32."""
-        self.inputs.append(helper.make_tensor_value_info(name, ELEMENT[dtype], list(shape)))
+        self.proto.input.append(helper.make_tensor_value_info(name, ELEMENT[dtype], list(shape)))
         return self.to_float("", name) if dtype == "f32" else name
 
     def output(self, name: str, dtype: str, shape: Sequence[int | str], value: str) -> None:
         """One output; floats leave in f32."""
-        self.outputs.append(helper.make_tensor_value_info(name, ELEMENT[dtype], list(shape)))
-        self.nodes.append(helper.make_node("Cast", [value], [name], f"/{name}/Cast", to=ELEMENT[dtype]))
+        self.proto.output.append(helper.make_tensor_value_info(name, ELEMENT[dtype], list(shape)))
+        self.proto.node.append(helper.make_node("Cast", [value], [name], f"/{name}/Cast", to=ELEMENT[dtype]))
 
     def save(self, path: Path, about: str) -> None:
         """Writes the file, and ends its external data."""
-        graph = helper.make_graph(self.nodes, path.stem, self.inputs, self.outputs, list(self.tensors.values()))
-        opsets = [helper.make_opsetid("", OPSET)]
-        model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name=PRODUCER)
-        model.doc_string = about
-        path.write_bytes(model.SerializeToString(deterministic=True))
+        self.proto.name, self.model.doc_string = path.stem, about
+        path.write_bytes(self.model.SerializeToString(deterministic=True))
         if self.data:
             self.data.close()

@@ -161,7 +161,10 @@ def write_contract(job: Job) -> None:
     # A contract names one file for each graph, so weights go beside the encoder only where they must.
     bytes_each = 2 if job.precision == "fp16" else 4
     stored = (count(sizes)["encoder"] + position_table_size(sizes)) * bytes_each + GRAPH_BYTES
-    interfaces = {"encoder": write_encoder(job, "encoder.onnx", "encoder_output", external=stored > EXTERNAL_LIMIT)}
+    external = stored > EXTERNAL_LIMIT
+    if external:
+        say("encoder.onnx: over 2 GB, so its weights go beside it, where no hash of the contract covers them")
+    interfaces = {"encoder": write_encoder(job, "encoder.onnx", "encoder_output", external)}
     prediction = ("B", sizes.hidden, "U")
 
     graph = job.graph("predictor.onnx")

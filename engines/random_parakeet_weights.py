@@ -174,7 +174,7 @@ class Weights:
 
 # The constant of Euler and Mascheroni: the mean of the Gumbel distribution.
 EULER = 0.5772
-# Spread of the token head's logits; trained ones spread about as far.
+# Spread of the logits: wide enough that most decisions are no ties.
 LOGITS = 3.0
 # What ReLU and SiLU give has a mean that is the same on every frame. Rows of mean 0 take it out; with it, and with all
 # that attention averages over the frames, frames would look alike and decoding would choose one token for ever.

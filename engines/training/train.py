@@ -173,6 +173,7 @@ class Run:
             validate = options.validation is not None and now - validated > settings.validate_seconds
             save = now - saved > settings.checkpoint_seconds
             over = elapsed >= settings.run_seconds or now - began >= options.seconds
+            over |= trainer.step_number >= options.steps
             values = [elapsed, validate, save, over, now - since]
             elapsed, validate, save, over, spent = self.ranks.first_says([float(v) for v in values])
             entry = {
@@ -235,6 +236,7 @@ def main() -> None:
     add("--validation", type=Path, metavar="FOLDER", help="held-out shards")
     add("--settings", type=Path, metavar="FILE", help="settings in TOML")
     add("--set", action="append", default=[], metavar="KEY=VALUE", help="one setting, as in TOML; may be repeated")
+    add("--steps", type=float, default=float("inf"), metavar="N", help="end at this step, counted over all calls")
     begin = parser.add_mutually_exclusive_group()
     begin.add_argument("--resume", type=Path, metavar="FOLDER", help="go on with the run of this checkpoint")
     begin.add_argument("--begin", type=Path, metavar="FOLDER", help="a new run with this checkpoint's weights")
