@@ -205,7 +205,9 @@ def compare_small(device: str) -> None:
 
 
 class TritonTest(unittest.TestCase):
+    # Where a GPU is, the kernels themselves are tested; Triton 3.6's interpreter does not work with NumPy 2.5 either.
     @unittest.skipUnless(find_spec("triton"), "Triton is not installed")
+    @unittest.skipIf(torch.cuda.is_available(), "a GPU runs the kernels themselves")
     def test_interpreted_kernels_agree_with_pytorch(self) -> None:
         code = "import test_tdt_loss; assert test_tdt_loss.INTERPRETED; test_tdt_loss.compare_small('cpu')"
         environment = {**os.environ, "TRITON_INTERPRET": "1"}
