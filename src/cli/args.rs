@@ -9,7 +9,7 @@ use clap::{
 
 use crate::{
     cli::{margins::MarginsArgs, parity::ParityArgs, replay::ReplayArgs},
-    config::Theme,
+    config::{EngineName, Theme},
     session::{FeatureNorm, Punctuation},
 };
 
@@ -59,6 +59,8 @@ pub(super) enum Verb {
     Transcribe(TranscribeArgs),
     /// List the input devices by the names that --device takes.
     Devices(DevicesArgs),
+    /// List what can compute, and why what cannot does not.
+    Engines(EnginesArgs),
     /// Look at a trace in the window, run it again, or hold it against another.
     Replay(ReplayArgs),
     /// Count how close decisions were, and how many would flip under noise.
@@ -123,6 +125,13 @@ pub(super) struct TranscribeArgs {
 #[derive(Debug, Args)]
 pub(super) struct DevicesArgs {
     /// Print JSON Lines: one device a line.
+    #[arg(long, value_parser = BoolishValueParser::new())]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct EnginesArgs {
+    /// Print JSON Lines: one engine a line.
     #[arg(long, value_parser = BoolishValueParser::new())]
     pub(super) json: bool,
 }
@@ -223,9 +232,17 @@ pub(super) struct ModelArgs {
     /// Threads of the engine (1 to 256).
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256), help_heading = "Model")]
     pub(super) threads: Option<u16>,
+    /// What computes: rten is compiled in, onnxruntime needs its library (`dictoscope engines` tells).
+    #[arg(long, value_name = "NAME", value_parser = engine(), help_heading = "Model")]
+    pub(super) engine: Option<EngineName>,
     /// Go on with an engine that does not agree with the model's reference outputs.
     #[arg(long, value_parser = BoolishValueParser::new(), help_heading = "Model")]
     pub(super) force: bool,
+}
+
+pub(super) fn engine() -> impl TypedValueParser<Value = EngineName> {
+    PossibleValuesParser::new(EngineName::ALL.map(EngineName::as_str))
+        .map(|name| EngineName::parse(&name).unwrap_or_default())
 }
 
 fn zero_or_more(text: &str) -> Result<f64, String> {

@@ -6,7 +6,9 @@ mod console;
 mod devices;
 mod dictate;
 mod engine_checks;
+mod engines;
 mod json;
+mod libraries;
 mod margins;
 mod options;
 mod parity;
@@ -39,6 +41,7 @@ pub fn run(cli: Cli, console: &mut Console<'_>) -> anyhow::Result<Outcome> {
         Some(Verb::Dictate(args)) => dictate::run(&args, console),
         Some(Verb::Transcribe(args)) => transcribe::run(&args, console),
         Some(Verb::Devices(args)) => devices::run(&args, console),
+        Some(Verb::Engines(args)) => engines::run(&args, console),
         Some(Verb::Replay(args)) => replay::run(&args, console),
         Some(Verb::Margins(args)) => margins::run(&args, console),
         Some(Verb::Bench(args)) => bench::run(&args, console),

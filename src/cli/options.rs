@@ -13,10 +13,10 @@ use crate::{
         Console,
         args::{ModelArgs, SessionArgs, TraceArgs},
         console::message_of,
-        engine_checks,
+        engine_checks, libraries,
     },
-    config::{Loaded, Settings, data_folder, settings_path},
-    engine::Engine,
+    config::{EngineName, Loaded, Settings, data_folder, settings_path},
+    engine::{Engine, OnnxRuntime},
     models::Model,
     parity::{
         gate::Checked,
@@ -66,9 +66,6 @@ impl SessionArgs {
     }
 }
 
-/// Names that stand for an engine.
-pub(super) const ENGINES: [&str; 1] = ["rten"];
-
 /// Where the model is and how many threads it gets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ModelChoice {
@@ -76,6 +73,10 @@ pub(super) struct ModelChoice {
     pub(super) folder: Option<PathBuf>,
     /// Threads of the engine; `None` lets the engine choose.
     pub(super) threads: Option<usize>,
+    /// What computes, unless a verb names another.
+    pub(super) engine: EngineName,
+    /// ONNX Runtime's library by the settings; `None` looks for it.
+    pub(super) onnxruntime: Option<PathBuf>,
     /// Use an engine that failed its check all the same.
     pub(super) force: bool,
 }
@@ -86,6 +87,8 @@ impl ModelArgs {
         ModelChoice {
             folder: self.model.clone().or_else(|| settings.model.clone()),
             threads: self.threads.map(usize::from).or(settings.threads),
+            engine: self.engine.unwrap_or(settings.engine),
+            onnxruntime: settings.onnxruntime.clone(),
             force: self.force,
         }
     }
@@ -102,12 +105,12 @@ impl ModelChoice {
 
     /// The engine that runs `model` unless another is asked for.
     pub(super) fn engine(&self, model: &Model) -> anyhow::Result<Box<dyn Engine>> {
-        self.engine_named(ENGINES[0], model)
+        self.engine_named(self.engine, model)
     }
 
-    /// An engine by its name, held against the model's reference outputs when it is first used with the model. The only
+    /// An engine, held against the model's reference outputs when it is first used with the model. The only
     /// way to an engine.
-    pub(super) fn engine_named(&self, name: &str, model: &Model) -> anyhow::Result<Box<dyn Engine>> {
+    pub(super) fn engine_named(&self, name: EngineName, model: &Model) -> anyhow::Result<Box<dyn Engine>> {
         let mut engine = self.unchecked(name, model)?;
         let check = engine_checks::check(&mut *engine, model, false)?;
         if check.report.failed() && !self.force {
@@ -125,11 +128,14 @@ impl ModelChoice {
         Ok(Box::new(Checked::new(engine, parity)))
     }
 
-    /// An engine by its name, before it is checked.
-    pub(super) fn unchecked(&self, name: &str, model: &Model) -> anyhow::Result<Box<dyn Engine>> {
+    /// An engine before it is checked.
+    pub(super) fn unchecked(&self, name: EngineName, model: &Model) -> anyhow::Result<Box<dyn Engine>> {
         match name {
-            "rten" => Ok(model.open_rten(self.threads)?),
-            _ => bail!("{name}: expected an engine: {}; found no such one", ENGINES.join(", ")),
+            EngineName::Rten => Ok(model.open_rten(self.threads)?),
+            EngineName::OnnxRuntime => {
+                let runtime = OnnxRuntime::load(&libraries::onnxruntime(self.onnxruntime.as_deref()))?;
+                Ok(model.open_onnxruntime(&runtime, self.threads)?)
+            }
         }
     }
 
@@ -139,15 +145,15 @@ impl ModelChoice {
         if is_tensor_folder(path) {
             return Ok(Side::Folder(Box::new(TensorFolder::read(path, model.contract())?)));
         }
-        if ENGINES.contains(&word) {
-            return Ok(Side::Engine { name: word.to_owned(), engine: self.engine_named(word, model)? });
+        if let Some(name) = EngineName::parse(word) {
+            return Ok(Side::Engine { name: word.to_owned(), engine: self.engine_named(name, model)? });
         }
         let found = match fs::metadata(path) {
             Ok(metadata) if metadata.is_dir() => "a folder without them",
             Ok(_) => "a file",
             Err(_) => "no such folder",
         };
-        let engines = ENGINES.join(", ");
+        let engines = EngineName::ALL.map(EngineName::as_str).join(", ");
         bail!("{word}: expected an engine ({engines}) or a folder with tensors.json or arrays (.npy), found {found}")
     }
 
@@ -236,9 +242,24 @@ mod tests {
 
     #[test]
     fn a_model_flag_wins_over_the_settings() {
-        let settings = Settings { model: Some("/a".into()), threads: Some(4), ..Settings::default() };
-        let flags = ModelArgs { model: Some("b".into()), threads: None, force: false };
-        let choice = ModelChoice { folder: Some("b".into()), threads: Some(4), force: false };
+        let settings = Settings {
+            model: Some("/a".into()),
+            threads: Some(4),
+            engine: EngineName::OnnxRuntime,
+            onnxruntime: Some("/c".into()),
+            ..Settings::default()
+        };
+        let mut flags = ModelArgs { model: Some("b".into()), ..ModelArgs::default() };
+        let mut choice = ModelChoice {
+            folder: Some("b".into()),
+            threads: Some(4),
+            engine: EngineName::OnnxRuntime,
+            onnxruntime: Some("/c".into()),
+            force: false,
+        };
+        assert_eq!(flags.over(&settings), choice);
+        flags.engine = Some(EngineName::Rten);
+        choice.engine = EngineName::Rten;
         assert_eq!(flags.over(&settings), choice);
     }
 }

@@ -45,6 +45,7 @@ fn with_flags(stored: &Settings, args: &WindowArgs) -> Settings {
         theme: args.theme.unwrap_or(stored.theme),
         model: model.folder,
         threads: model.threads,
+        engine: model.engine,
         ..stored.clone()
     }
 }
@@ -63,6 +64,9 @@ fn to_store(changed: &Settings, flagged: &Settings, stored: &Settings) -> Settin
     }
     if changed.threads == flagged.threads {
         store.threads = stored.threads;
+    }
+    if changed.engine == flagged.engine {
+        store.engine = stored.engine;
     }
     store
 }

@@ -35,6 +35,35 @@ pub enum Theme {
     Dark,
 }
 
+/// What computes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EngineName {
+    /// The one that is compiled in.
+    #[default]
+    Rten,
+    /// ONNX Runtime, whose library is loaded at run time.
+    OnnxRuntime,
+}
+
+impl EngineName {
+    /// All of them, by the names that flags and the settings file have.
+    pub const ALL: [Self; 2] = [Self::Rten, Self::OnnxRuntime];
+
+    /// Its name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Rten => "rten",
+            Self::OnnxRuntime => "onnxruntime",
+        }
+    }
+
+    /// The engine of a name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|engine| engine.as_str() == name)
+    }
+}
+
 /// Everything that outlives a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -52,6 +81,11 @@ pub struct Settings {
     /// Threads of the engine; `None` lets the engine choose.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub threads: Option<usize>,
+    /// What computes.
+    pub engine: EngineName,
+    /// ONNX Runtime's library; `None` looks for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub onnxruntime: Option<PathBuf>,
     /// Windows, voice gate, normalisation, punctuation.
     pub session: SessionSettings,
 }
@@ -64,6 +98,8 @@ impl Default for Settings {
             theme: Theme::default(),
             model: None,
             threads: None,
+            engine: EngineName::default(),
+            onnxruntime: None,
             session: SessionSettings::default(),
         }
     }

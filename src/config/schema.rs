@@ -28,6 +28,8 @@ pub(super) const KEYS: &[(&str, Kind)] = &[
     ("theme", Kind::Choice(&["system", "light", "dark"])),
     ("model", Kind::Folder),
     ("threads", Kind::Whole(1, 256)),
+    ("engine", Kind::Choice(&["rten", "onnxruntime"])),
+    ("onnxruntime", Kind::Folder),
     ("session.feature_norm", Kind::Choice(&["model", "per_feature", "running", "none"])),
     ("session.punctuation", Kind::Choice(&["off", "leading", "all"])),
     ("session.top_k", Kind::Whole(2, 100)),

@@ -4,7 +4,7 @@ use std::{fs, path::PathBuf};
 
 use tempfile::TempDir;
 
-use super::{ConfigError, Settings, Theme, schema};
+use super::{ConfigError, EngineName, Settings, Theme, schema};
 use crate::session::{FeatureNorm, Punctuation, TopK};
 
 fn folder() -> (TempDir, PathBuf) {
@@ -19,6 +19,8 @@ fn changed() -> Settings {
         theme: Theme::Dark,
         model: Some(std::env::temp_dir().join("model")),
         threads: Some(3),
+        engine: EngineName::OnnxRuntime,
+        onnxruntime: Some(std::env::temp_dir().join("libonnxruntime.so")),
         ..Settings::default()
     };
     settings.session.window.hop_secs = 0.48;

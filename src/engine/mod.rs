@@ -4,6 +4,8 @@
 
 mod contract;
 mod error;
+mod host;
+mod onnx_runtime;
 mod rten;
 mod scripted;
 mod sketch;
@@ -12,13 +14,19 @@ pub use contract::{
     Contract, DType, Dim, EncoderSpec, GraphSpec, Graphs, PredictorSpec, ProbeSpec, TensorSpec, VocabularySpec,
 };
 pub use error::{ContractError, EngineError};
-pub use rten::{GraphBytes, RtenEngine};
+pub use onnx_runtime::{LibraryError, OnnxRuntime, OrtEngine};
+pub use rten::RtenEngine;
 pub use scripted::ScriptedEngine;
 pub use sketch::{PROJECTIONS, Sketch};
+
+use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
 use crate::{features::FeatureFrames, units::EncIdx};
+
+/// An ONNX graph in memory.
+pub type GraphBytes = Cow<'static, [u8]>;
 
 /// Index into the token head: a piece of the vocabulary, or blank.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -8,8 +8,9 @@ use rten_tensor::{NdTensor, NdTensorView};
 
 use crate::{
     engine::{
-        Arithmetic, Contract, DType, Dim, EncoderOutput, Engine, EngineError, EngineInfo, GraphSpec, JointLogits,
-        Prediction, PredictorState, TensorSpec, TokenId,
+        Arithmetic, Contract, DType, Dim, EncoderOutput, Engine, EngineError, EngineInfo, GraphBytes, GraphSpec,
+        JointLogits, Prediction, PredictorState, TensorSpec, TokenId,
+        host::{self, check_finite, check_len, transpose},
     },
     features::FeatureFrames,
 };
@@ -17,12 +18,6 @@ use crate::{
 const NAME: &str = "rten";
 /// The version in Cargo.toml; `rten` does not export its own.
 const VERSION: &str = "0.27";
-/// More threads than this were never meant.
-const MAX_THREADS: usize = 256;
-
-/// An ONNX graph in memory.
-pub type GraphBytes = Cow<'static, [u8]>;
-
 /// One loaded graph with its tensors found.
 struct Graph {
     model: Model,
@@ -53,10 +48,7 @@ impl RtenEngine {
     /// Loads encoder, predictor and joint, and holds their tensors against the contract.
     /// `threads`: `None` for as many as the machine runs at once, at most 4.
     pub fn open(contract: &Contract, graphs: [GraphBytes; 3], threads: Option<usize>) -> Result<Self, EngineError> {
-        let count = threads.unwrap_or_else(default_threads);
-        if !(1..=MAX_THREADS).contains(&count) {
-            return Err(EngineError::Threads { limit: MAX_THREADS, found: count });
-        }
+        let count = host::threads(threads)?;
         let [encoder, predictor, joint] = graphs;
         let mut options = RunOptions::default();
         options.thread_pool = Some(Arc::new(ThreadPool::with_num_threads(count)));
@@ -64,7 +56,7 @@ impl RtenEngine {
         Ok(Self {
             info: EngineInfo {
                 engine: format!("{NAME} {VERSION}"),
-                device: format!("CPU, {count} {}", if count == 1 { "thread" } else { "threads" }),
+                device: host::cpu(count),
                 precision: format!("f32 (weights stored as {})", contract.weights),
                 arithmetic: Arithmetic::F32,
                 model: contract.name.clone(),
@@ -85,11 +77,6 @@ impl RtenEngine {
             contract: contract.clone(),
         })
     }
-}
-
-/// As many as the machine runs at once, but no more than 4: a hop is short work, and the desktop goes on beside it.
-fn default_threads() -> usize {
-    std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(4)
 }
 
 impl Graph {
@@ -155,10 +142,7 @@ impl Graph {
         }
         out.clear();
         out.extend(tensor.iter());
-        if out.iter().all(|x| x.is_finite()) {
-            return Ok(());
-        }
-        Err(EngineError::NotFinite { call, tensor: self.output_names[index].clone() })
+        check_finite(call, &self.output_names[index], out)
     }
 }
 
@@ -199,14 +183,6 @@ fn check_tensor(spec: &GraphSpec, model: &Model, tensor: &TensorSpec) -> Result<
         }
     }
     Ok(id)
-}
-
-/// Compares the length of a caller's slice with the contract's size.
-fn check_len(call: &'static str, tensor: &str, expected: usize, found: usize) -> Result<(), EngineError> {
-    if expected == found {
-        return Ok(());
-    }
-    Err(EngineError::Shape { call, tensor: tensor.to_owned(), expected: vec![expected], found: vec![found] })
 }
 
 impl Engine for RtenEngine {
@@ -276,15 +252,5 @@ impl Engine for RtenEngine {
         out.durations.clear();
         out.durations.extend(out.tokens.drain(self.contract.token_classes()..));
         Ok(())
-    }
-}
-
-/// Rows of `columns` values to columns: `[rows, columns]` to `[columns, rows]`.
-fn transpose(data: &[f32], columns: usize, out: &mut Vec<f32>) {
-    out.clear();
-    let rows = data.len().checked_div(columns).unwrap_or(0);
-    out.reserve(data.len());
-    for column in 0..columns {
-        out.extend((0..rows).map(|row| data[row * columns + column]));
     }
 }

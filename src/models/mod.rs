@@ -10,7 +10,7 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-use crate::engine::{Contract, ContractError, Engine, EngineError, GraphBytes, RtenEngine};
+use crate::engine::{Contract, ContractError, Engine, EngineError, GraphBytes, OnnxRuntime, OrtEngine, RtenEngine};
 
 /// Name of the contract beside a model's files.
 pub const CONTRACT_FILE: &str = "contract.json";
@@ -138,6 +138,15 @@ impl Model {
     /// Opens the compiled-in engine on this model. `threads`: `None` for as many as the machine runs at once, at most 4.
     pub fn open_rten(&self, threads: Option<usize>) -> Result<Box<dyn Engine>, EngineError> {
         Ok(Box::new(RtenEngine::open(&self.contract, self.graphs.clone(), threads)?))
+    }
+
+    /// Opens ONNX Runtime on this model. `threads` as for [`Self::open_rten`].
+    pub fn open_onnxruntime(
+        &self,
+        runtime: &OnnxRuntime,
+        threads: Option<usize>,
+    ) -> Result<Box<dyn Engine>, EngineError> {
+        Ok(Box::new(OrtEngine::open(runtime, &self.contract, &self.graphs, threads)?))
     }
 }
 

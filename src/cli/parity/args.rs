@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, builder::BoolishValueParser};
 
 use super::compare::CompareArgs;
-use crate::cli::args::ModelArgs;
+use crate::{
+    cli::args::{ModelArgs, engine},
+    config::EngineName,
+};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct ParityArgs {
@@ -54,9 +57,6 @@ pub(super) struct DumpArgs {
     /// Folder to write to; made if it is not there.
     #[arg(value_name = "DIR")]
     pub(super) folder: PathBuf,
-    /// Engine to run.
-    #[arg(long, value_name = "NAME", default_value = "rten")]
-    pub(super) engine: String,
     #[command(flatten)]
     pub(super) model: ModelArgs,
 }
@@ -121,17 +121,14 @@ pub(super) struct SwapArgs {
     #[arg(long, value_name = "N")]
     pub(super) step: usize,
     /// Engine whose joint runs; else that of the first side that is an engine.
-    #[arg(long, value_name = "NAME")]
-    pub(super) joint: Option<String>,
+    #[arg(long, value_name = "NAME", value_parser = engine())]
+    pub(super) joint: Option<EngineName>,
     #[command(flatten)]
     pub(super) sides: SidesArgs,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct GateArgs {
-    /// Engine to check.
-    #[arg(long, value_name = "NAME", default_value = "rten")]
-    pub(super) engine: String,
     /// Print one JSON object.
     #[arg(long, value_parser = BoolishValueParser::new())]
     pub(super) json: bool,

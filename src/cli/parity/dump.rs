@@ -13,9 +13,9 @@ pub(super) fn run(args: &DumpArgs, console: &mut Console<'_>) -> anyhow::Result<
     let choice = args.model.over(&load_settings(console));
     let model = choice.model()?;
     let input = read_input(&args.input, &model, console)?;
-    let mut engine = choice.engine_named(&args.engine, &model)?;
+    let mut engine = choice.engine(&model)?;
     let (tensors, facts) =
-        TensorSet::of(&mut *engine, model.contract(), &input).with_context(|| args.engine.clone())?;
+        TensorSet::of(&mut *engine, model.contract(), &input).with_context(|| choice.engine.as_str())?;
     tensors.write(&args.folder, &facts)?;
     let (mel_frames, frames) = (input.features.len(), tensors.encoder.as_ref().map_or(0, Array::len));
     let steps = tensors.path.as_ref().map_or(0, Vec::len);

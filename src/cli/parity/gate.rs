@@ -11,7 +11,7 @@ use crate::{
 pub(super) fn run(args: &GateArgs, console: &mut Console<'_>) -> anyhow::Result<Outcome> {
     let choice = args.model.over(&load_settings(console));
     let model = choice.model()?;
-    let mut engine = choice.unchecked(&args.engine, &model)?;
+    let mut engine = choice.unchecked(choice.engine, &model)?;
     let check = engine_checks::check(&mut *engine, &model, true)?;
     let (report, info) = (&check.report, engine.info());
     if args.json {

@@ -15,12 +15,12 @@ use crate::{
 pub(super) fn run(args: &SwapArgs, console: &mut Console<'_>) -> anyhow::Result<Outcome> {
     let Opened { choice, model, first, mut others } = open(&args.sides, 2, console)?;
     let input = read_input(&args.input, &model, console)?;
-    let mut neutral = args.joint.as_deref().map(|name| choice.engine_named(name, &model)).transpose()?;
+    let mut neutral = args.joint.map(|name| choice.engine_named(name, &model)).transpose()?;
     let Some(second) = others.pop() else { return Ok(Outcome::NotComparable) };
     let mut sides: [Side; 2] = [first, second];
     let names = [sides[0].name(), sides[1].name()];
     let joint =
-        args.joint.as_deref().zip(neutral.as_mut()).map(|(name, engine)| (name, &mut **engine as &mut dyn Engine));
+        args.joint.zip(neutral.as_mut()).map(|(name, engine)| (name.as_str(), &mut **engine as &mut dyn Engine));
     match swap(&mut sides, joint, model.contract(), &input.source, &input.features, args.step)? {
         SwapOutcome::Parted(parting) => {
             let reason = parted(&parting, &names, args.step);
