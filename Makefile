@@ -44,8 +44,9 @@ clippy:
 doc:
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --document-private-items
 
+# The tests of ONNX Runtime's engine load its library.
 unit:
-	$(CARGO) test
+	@ORT_DYLIB_PATH=$$(sh scripts/onnxruntime-library.sh) && export ORT_DYLIB_PATH && $(CARGO) test
 
 # The recipe's environment holds all that the reference needs, too.
 recipe:

@@ -1,9 +1,9 @@
 #!/bin/sh
 # Makes a Python environment from a lock file and prints the path of its interpreter; progress goes to stderr.
 #
-#   scripts/python-env.sh FOLDER NAME OLDEST MODULE...
+#   scripts/python-env.sh LOCK NAME OLDEST MODULE...
 #
-# FOLDER holds requirements.lock; NAME begins the environment's name; OLDEST is the oldest Python (3.OLDEST) for which
+# LOCK is a lock file, or a folder with requirements.lock; NAME begins the environment's name; OLDEST is the oldest Python (3.OLDEST) for which
 # every package in the lock has a wheel; the MODULEs must load. Does nothing if it is there already: its folder is named
 # after the lock file's hash.
 set -eu
@@ -13,8 +13,9 @@ fail() {
     exit 1
 }
 
-[ $# -ge 4 ] || fail "usage: scripts/python-env.sh FOLDER NAME OLDEST MODULE..."
-lock=$1/requirements.lock
+[ $# -ge 4 ] || fail "usage: scripts/python-env.sh LOCK NAME OLDEST MODULE..."
+lock=$1
+[ ! -d "$lock" ] || lock=$lock/requirements.lock
 name=$2
 oldest=$3
 shift 3
@@ -47,7 +48,9 @@ if [ ! -e "$venv/complete" ]; then
     # What an interrupted run left cannot be trusted.
     rm -rf "$venv"
     mkdir -p "$cache"
-    echo "python-env.sh: installing $lock into $venv: 2.8 GB to download, 5 GB on the disk" >&2
+    size=
+    ! grep -q '^torch==' "$lock" || size=": 2.8 GB to download, 5 GB on the disk"
+    echo "python-env.sh: installing $lock into $venv$size" >&2
     "$found" -m venv "$venv" >&2 \
         || fail "$found -m venv failed (on Debian and Ubuntu it needs the package python3-venv)"
     # pip's own cache would hold the downloads a second time.
