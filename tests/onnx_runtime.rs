@@ -1,6 +1,6 @@
 //! ONNX Runtime against rten on the embedded model: same decisions on every clip, and what is said where it cannot be used.
 //!
-//! `make unit` names the library by ORT_DYLIB_PATH; without it these tests fail.
+//! `make unit` names the library by `ORT_DYLIB_PATH`; without it these tests fail.
 #![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
 mod common;
