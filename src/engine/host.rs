@@ -1,6 +1,9 @@
 //! What engines share on the host's side: layouts, lengths, and values that must be finite.
 
-use crate::engine::EngineError;
+use crate::{
+    engine::{Contract, EncoderOutput, EngineError, JointLogits, PredictorState},
+    features::FeatureFrames,
+};
 
 /// More threads than this were never meant.
 const MAX_THREADS: usize = 256;
@@ -27,6 +30,44 @@ pub(super) fn check_len(call: &'static str, tensor: &str, expected: usize, found
         return Ok(());
     }
     Err(EngineError::Shape { call, tensor: tensor.to_owned(), expected: vec![expected], found: vec![found] })
+}
+
+/// Checks a window and empties `out` for it; the number of its mel frames.
+pub(super) fn begin_encode(
+    contract: &Contract,
+    input: &FeatureFrames,
+    out: &mut EncoderOutput,
+) -> Result<usize, EngineError> {
+    check_len("encode", "features", contract.front_end.mel_bins, input.mel_bins)?;
+    let (limit, found) = (contract.encoder.max_mel_frames, input.len());
+    if found > limit {
+        return Err(EngineError::TooLong { limit, found });
+    }
+    out.start = input.start.enc();
+    out.dim = contract.encoder.dim;
+    out.data.clear();
+    Ok(found)
+}
+
+/// Hidden and cell state, `zeros` where a state is empty, checked.
+pub(super) fn state_or<'a>(state: &'a PredictorState, zeros: &'a [f32]) -> Result<[&'a [f32]; 2], EngineError> {
+    let or_zeros = |values: &'a [f32]| if values.is_empty() { zeros } else { values };
+    let (h, c) = (or_zeros(&state.h), or_zeros(&state.c));
+    check_len("predict", "h", zeros.len(), h.len())?;
+    check_len("predict", "c", zeros.len(), c.len())?;
+    Ok([h, c])
+}
+
+/// Checks the two inputs of a joint step.
+pub(super) fn check_joint(contract: &Contract, frame: &[f32], prediction: &[f32]) -> Result<(), EngineError> {
+    check_len("joint", "frame", contract.encoder.dim, frame.len())?;
+    check_len("joint", "prediction", contract.predictor.hidden, prediction.len())
+}
+
+/// Moves the duration head, which the joint appends to the token head, to its own place.
+pub(super) fn split_heads(contract: &Contract, out: &mut JointLogits) {
+    out.durations.clear();
+    out.durations.extend(out.tokens.drain(contract.token_classes()..));
 }
 
 /// Refuses NaN and infinity.

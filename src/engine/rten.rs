@@ -10,7 +10,7 @@ use crate::{
     engine::{
         Arithmetic, Contract, DType, Dim, EncoderOutput, Engine, EngineError, EngineInfo, GraphBytes, GraphSpec,
         JointLogits, Prediction, PredictorState, TensorSpec, TokenId,
-        host::{self, check_finite, check_len, transpose},
+        host::{self, check_finite, transpose},
     },
     features::FeatureFrames,
 };
@@ -192,18 +192,11 @@ impl Engine for RtenEngine {
 
     fn encode(&mut self, input: &FeatureFrames, out: &mut EncoderOutput) -> Result<(), EngineError> {
         const CALL: &str = "encode";
-        let (frames, mel_bins) = (input.len(), self.contract.front_end.mel_bins);
-        check_len(CALL, "features", mel_bins, input.mel_bins)?;
-        let limit = self.contract.encoder.max_mel_frames;
-        if frames > limit {
-            return Err(EngineError::TooLong { limit, found: frames });
-        }
-        out.start = input.start.enc();
-        out.dim = self.contract.encoder.dim;
-        out.data.clear();
+        let frames = host::begin_encode(&self.contract, input, out)?;
         if frames == 0 {
             return Ok(());
         }
+        let mel_bins = self.contract.front_end.mel_bins;
         transpose(&input.data, mel_bins, &mut self.channels_first);
         let features = NdTensorView::from_data([1, mel_bins, frames], self.channels_first.as_slice());
         let length = NdTensor::from_data([1], vec![frames as i32]);
@@ -220,13 +213,10 @@ impl Engine for RtenEngine {
         const CALL: &str = "predict";
         let spec = &self.contract.predictor;
         let shape = [spec.layers, 1, spec.hidden];
-        let h = if state.h.is_empty() { &self.zeros } else { &state.h };
-        let c = if state.c.is_empty() { &self.zeros } else { &state.c };
-        check_len(CALL, "h", self.zeros.len(), h.len())?;
-        check_len(CALL, "c", self.zeros.len(), c.len())?;
+        let [h, c] = host::state_or(state, &self.zeros)?;
         let token = NdTensor::from_data([1, 1], vec![token.0 as i32]);
-        let h = NdTensorView::from_data(shape, h.as_slice());
-        let c = NdTensorView::from_data(shape, c.as_slice());
+        let h = NdTensorView::from_data(shape, h);
+        let c = NdTensorView::from_data(shape, c);
         let values = self.predictor.run(CALL, vec![token.into(), h.into(), c.into()], &self.options)?;
         for (index, value) in values.into_iter().enumerate() {
             match index {
@@ -241,16 +231,14 @@ impl Engine for RtenEngine {
     fn joint(&mut self, frame: &[f32], prediction: &[f32], out: &mut JointLogits) -> Result<(), EngineError> {
         const CALL: &str = "joint";
         let (dim, hidden) = (self.contract.encoder.dim, self.contract.predictor.hidden);
-        check_len(CALL, "frame", dim, frame.len())?;
-        check_len(CALL, "prediction", hidden, prediction.len())?;
+        host::check_joint(&self.contract, frame, prediction)?;
         let frame = NdTensorView::from_data([1, dim, 1], frame);
         let prediction = NdTensorView::from_data([1, hidden, 1], prediction);
         let values = self.joint.run(CALL, vec![frame.into(), prediction.into()], &self.options)?;
         for value in values {
             self.joint.copy_out(CALL, value, 0, [1, 1, 1, self.contract.joint_classes()], &mut out.tokens)?;
         }
-        out.durations.clear();
-        out.durations.extend(out.tokens.drain(self.contract.token_classes()..));
+        host::split_heads(&self.contract, out);
         Ok(())
     }
 }

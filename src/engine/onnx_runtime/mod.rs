@@ -13,7 +13,7 @@ use crate::{
     engine::{
         Arithmetic, Contract, DType, Dim, EncoderOutput, Engine, EngineError, EngineInfo, GraphBytes, GraphSpec,
         JointLogits, Prediction, PredictorState, TensorSpec, TokenId,
-        host::{self, check_finite, check_len, transpose},
+        host::{self, check_finite, transpose},
     },
     features::FeatureFrames,
 };
@@ -35,7 +35,6 @@ pub struct OrtEngine {
     predictor: Graph,
     joint: Graph,
     channels_first: Vec<f32>,
-    encoded: Vec<f32>,
     zeros: Vec<f32>,
 }
 
@@ -74,7 +73,6 @@ impl OrtEngine {
             predictor: load(&specs.predictor, predictor, &["token", "h", "c"], &["prediction", "h_next", "c_next"])?,
             joint: load(&specs.joint, joint, &["frame", "prediction"], &["logits"])?,
             channels_first: Vec::new(),
-            encoded: Vec::new(),
             zeros: vec![0.0; contract.predictor.layers * contract.predictor.hidden],
             contract: contract.clone(),
         })
@@ -221,25 +219,18 @@ impl Engine for OrtEngine {
 
     fn encode(&mut self, input: &FeatureFrames, out: &mut EncoderOutput) -> Result<(), EngineError> {
         const CALL: &str = "encode";
-        let (frames, mel_bins) = (input.len(), self.contract.front_end.mel_bins);
-        check_len(CALL, "features", mel_bins, input.mel_bins)?;
-        let limit = self.contract.encoder.max_mel_frames;
-        if frames > limit {
-            return Err(EngineError::TooLong { limit, found: frames });
-        }
-        out.start = input.start.enc();
-        out.dim = self.contract.encoder.dim;
-        out.data.clear();
+        let frames = host::begin_encode(&self.contract, input, out)?;
         if frames == 0 {
             return Ok(());
         }
+        let mel_bins = self.contract.front_end.mel_bins;
         transpose(&input.data, mel_bins, &mut self.channels_first);
         let length = index(&self.encoder.inputs[1], [1], frames);
         let features = floats([1, mel_bins, frames], &self.channels_first);
         let (values, specs) = self.encoder.run(CALL, [features, length])?;
         let encoded = frames.div_ceil(self.contract.encoder.subsampling);
-        copy_out(CALL, &values, &specs[0], &[1, out.dim, encoded], &mut self.encoded)?;
-        transpose(&self.encoded, encoded, &mut out.data);
+        copy_out(CALL, &values, &specs[0], &[1, out.dim, encoded], &mut self.channels_first)?;
+        transpose(&self.channels_first, encoded, &mut out.data);
         Ok(())
     }
 
@@ -247,10 +238,7 @@ impl Engine for OrtEngine {
         const CALL: &str = "predict";
         let spec = &self.contract.predictor;
         let shape = [spec.layers, 1, spec.hidden];
-        let h = if state.h.is_empty() { &self.zeros } else { &state.h };
-        let c = if state.c.is_empty() { &self.zeros } else { &state.c };
-        check_len(CALL, "h", self.zeros.len(), h.len())?;
-        check_len(CALL, "c", self.zeros.len(), c.len())?;
+        let [h, c] = host::state_or(state, &self.zeros)?;
         let token = index(&self.predictor.inputs[0], [1, 1], token.0 as usize);
         let (values, specs) = self.predictor.run(CALL, [token, floats(shape, h), floats(shape, c)])?;
         copy_out(CALL, &values, &specs[0], &[1, spec.hidden, 1], &mut out.output)?;
@@ -261,13 +249,11 @@ impl Engine for OrtEngine {
     fn joint(&mut self, frame: &[f32], prediction: &[f32], out: &mut JointLogits) -> Result<(), EngineError> {
         const CALL: &str = "joint";
         let (dim, hidden) = (self.contract.encoder.dim, self.contract.predictor.hidden);
-        check_len(CALL, "frame", dim, frame.len())?;
-        check_len(CALL, "prediction", hidden, prediction.len())?;
+        host::check_joint(&self.contract, frame, prediction)?;
         let inputs = [floats([1, dim, 1], frame), floats([1, hidden, 1], prediction)];
         let (values, specs) = self.joint.run(CALL, inputs)?;
         copy_out(CALL, &values, &specs[0], &[1, 1, 1, self.contract.joint_classes()], &mut out.tokens)?;
-        out.durations.clear();
-        out.durations.extend(out.tokens.drain(self.contract.token_classes()..));
+        host::split_heads(&self.contract, out);
         Ok(())
     }
 }
