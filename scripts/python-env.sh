@@ -3,9 +3,9 @@
 #
 #   scripts/python-env.sh LOCK NAME OLDEST MODULE...
 #
-# LOCK is a lock file, or a folder with requirements.lock; NAME begins the environment's name; OLDEST is the oldest Python (3.OLDEST) for which
-# every package in the lock has a wheel; the MODULEs must load. Does nothing if it is there already: its folder is named
-# after the lock file's hash.
+# LOCK is a lock file, or a folder with requirements.lock; NAME begins the environment's name; OLDEST is the oldest
+# Python (3.OLDEST) for which every package in the lock has a wheel; the MODULEs must load. Does nothing if it is there
+# already: its folder is named after the lock file's hash.
 set -eu
 
 fail() {

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from errors import InputError
+from sizes import NAMED
 
 
 def default_mix() -> dict[str, float]:
@@ -102,7 +103,10 @@ def checked(values: dict[str, Any], where: str) -> Settings:
             values[key] = float(value)
         elif not isinstance(value, kinds[key]):
             raise InputError(f"{where}: {key}: expected {kinds[key].__name__}, found {value!r}")
-    return replace(Settings(), **values)
+    settings = replace(Settings(), **values)
+    if settings.sizes not in NAMED:
+        raise InputError(f"{where}: sizes: expected one of {', '.join(NAMED)}, found {settings.sizes}")
+    return settings
 
 
 def table(settings: Settings) -> dict[str, Any]:

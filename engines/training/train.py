@@ -29,6 +29,7 @@ from batches import Loaders
 from errors import InputError
 from ranks import Ranks
 from settings import Settings, load, table
+from sizes import NAMED
 from trainer import LOSSES, Trainer
 from validate import error_rates
 from watch import Verdict, Watch
@@ -73,7 +74,7 @@ class Run:
         self.pieces = sentencepiece.SentencePieceProcessor(model_file=str(options.tokenizer))
         self.watch, self.elapsed_before = Watch(), 0.0
         state = checkpoint.load_resume(options.resume, ranks.device) if options.resume else None
-        teacher = None if options.whisper is None else whisper.weights(options.whisper, trainer_sizes(settings))
+        teacher = None if options.whisper is None else whisper.weights(options.whisper, NAMED[settings.sizes])
         begin = checkpoint.load(options.begin).state_dict() if options.begin else None
         band = torch.zeros(80) if state or begin else self.band()
         self.trainer = Trainer(settings, ranks, teacher, band.to(ranks.device))
@@ -87,6 +88,10 @@ class Run:
         seed = settings.seed + self.trainer.step_number
         self.loaders = Loaders(options.shards, options.tokenizer, settings, ranks.rank, ranks.count, seed)
         self.inventory = Inventory(options.shards)
+        self.ingredients = {
+            "whisper_sha256": shards.sha256(options.whisper) if options.whisper else None,
+            "tokenizer_sha256": shards.sha256(options.tokenizer),
+        }
         self.seconds_seen = 0.0
 
     def band(self) -> torch.Tensor:
@@ -123,8 +128,7 @@ class Run:
             "torch": torch.__version__,
             "device": torch.cuda.get_device_name() if torch.cuda.is_available() else platform.machine(),
             "begun_with": str(self.options.begin.name) if self.options.begin else None,
-            "whisper_sha256": shards.sha256(self.options.whisper) if self.options.whisper else None,
-            "tokenizer_sha256": shards.sha256(self.options.tokenizer),
+            **self.ingredients,
             "shards_sha256": dict(sorted(self.inventory.hashes.items())),
         }
         for folder in (self.options.out / f"step-{self.trainer.step_number}", self.options.out / "last"):
@@ -214,15 +218,6 @@ class Run:
         self.save(elapsed, losses)
         self.say(f"train: ended after step {trainer.step_number}, {elapsed:.0f} s ({verdict.value})")
         self.loaders.close()
-
-
-def trainer_sizes(settings: Settings) -> Any:
-    """The sizes that a settings file names."""
-    from sizes import NAMED
-
-    if settings.sizes not in NAMED:
-        raise InputError(f"sizes: expected one of {', '.join(NAMED)}, found {settings.sizes}")
-    return NAMED[settings.sizes]
 
 
 def main() -> None:
