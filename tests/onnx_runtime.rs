@@ -7,9 +7,9 @@ mod common;
 
 use std::path::PathBuf;
 
-use common::{THREADS, blocks, clip, embedded, reference, root, run};
+use common::{Heard, THREADS, blocks, clip, embedded, reference, root, run};
 use dictoscope::{
-    engine::{EncoderOutput, Engine, EngineError, LibraryError, OnnxRuntime},
+    engine::{EncoderOutput, Engine, EngineError, JointLogits, LibraryError, OnnxRuntime, Place, Prediction, TokenId},
     features::FeatureFrames,
     session::{Session, SessionSettings},
     units::MelIdx,
@@ -29,8 +29,78 @@ fn open() -> Box<dyn Engine> {
     embedded().open_onnxruntime(&runtime(), THREADS).unwrap()
 }
 
+/// Values bound at a place, as on a GPU, but in host memory.
+fn open_bound() -> Box<dyn Engine> {
+    embedded().open_onnxruntime_at(&runtime(), Place::Host).unwrap()
+}
+
 #[test]
 fn the_decisions_on_every_clip_are_those_of_the_reference() {
+    decisions_are_those_of_the_reference(open);
+}
+
+#[test]
+fn the_decisions_are_the_same_where_predictions_stay_on_the_device() {
+    decisions_are_those_of_the_reference(open_bound);
+}
+
+#[test]
+fn a_prediction_that_stays_on_the_device_can_be_fetched() {
+    let (mut plain, mut bound) = (open(), open_bound());
+    let blank = embedded().contract().vocabulary.blank;
+    let (mut a, mut b) = (Prediction::default(), Prediction::default());
+    for token in [blank, TokenId(5), TokenId(77)] {
+        let (state_a, state_b) = (a.state.clone(), b.state.clone());
+        plain.predict(token, &state_a, &mut a).unwrap();
+        bound.predict(token, &state_b, &mut b).unwrap();
+        assert!(b.output.is_empty() && b.state.h.is_empty() && b.resident.is_some());
+    }
+    let dim = embedded().contract().encoder.dim;
+    let frame: Vec<f32> = (0..dim).map(|i| (i as f32 * 0.37).sin()).collect();
+    let (mut logits_a, mut logits_b) = (JointLogits::default(), JointLogits::default());
+    plain.joint(&frame, &a, &mut logits_a).unwrap();
+    bound.joint(&frame, &b, &mut logits_b).unwrap();
+    assert_eq!(logits_a, logits_b);
+    bound.fetch(&mut b).unwrap();
+    assert_eq!((&a.output, &a.state.h, &a.state.c), (&b.output, &b.state.h, &b.state.c));
+    // What was fetched is what another engine goes on with.
+    (b.resident, b.state.resident) = (None, None);
+    assert_eq!(a, b);
+    let state = a.state.clone();
+    plain.predict(TokenId(9), &state, &mut a).unwrap();
+    bound.predict(TokenId(9), &state, &mut b).unwrap();
+    bound.fetch(&mut b).unwrap();
+    assert_eq!(a.output, b.output);
+}
+
+#[test]
+fn a_session_changes_its_engine_between_two_blocks_and_decides_the_same() {
+    let heard_with = |changes: &[usize]| {
+        let mut session = Session::new(&embedded(), open_bound(), SessionSettings::default()).unwrap();
+        let mut heard = Heard::default();
+        for (index, block) in blocks(&clip("letter.flac")).iter().enumerate() {
+            if changes.contains(&index) {
+                session.set_engine(if index % 2 == 0 { open() } else { open_bound() });
+            }
+            session.push(block, &mut heard).unwrap();
+        }
+        session.finish(&mut heard).unwrap();
+        heard.path()
+    };
+    assert_eq!(heard_with(&[150, 231, 302]), heard_with(&[]));
+}
+
+#[test]
+fn a_library_without_cuda_says_so_and_names_the_next_choice() {
+    let place = Place::Cuda { device: 0, graphs: true };
+    let error = embedded().open_onnxruntime_at(&runtime(), place).map(|_| ()).unwrap_err();
+    assert!(matches!(error, EngineError::Device { .. }), "{error:?}");
+    for part in ["CUDA device 0", "rten"] {
+        assert!(error.to_string().contains(part), "{part}: {error}");
+    }
+}
+
+fn decisions_are_those_of_the_reference(open: fn() -> Box<dyn Engine>) {
     let folder = root().join("assets/model/reference");
     let mut clips: Vec<String> = std::fs::read_dir(folder)
         .unwrap()

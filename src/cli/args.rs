@@ -232,9 +232,15 @@ pub(super) struct ModelArgs {
     /// Threads of the engine (1 to 256).
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256), help_heading = "Model")]
     pub(super) threads: Option<u16>,
-    /// What computes: rten is compiled in, onnxruntime needs its library (`dictoscope engines` tells).
+    /// What computes: rten is compiled in, the others need libraries (`dictoscope engines` tells).
     #[arg(long, value_name = "NAME", value_parser = engine(), help_heading = "Model")]
     pub(super) engine: Option<EngineName>,
+    /// What goes on when that engine cannot be had or fails while dictating; without it nothing does.
+    #[arg(long, value_name = "NAME", value_parser = engine(), help_heading = "Model")]
+    pub(super) fallback: Option<EngineName>,
+    /// The GPU of an engine that uses one, counted from 0.
+    #[arg(long, value_name = "N", help_heading = "Model")]
+    pub(super) gpu: Option<u8>,
     /// Go on with an engine that does not agree with the model's reference outputs.
     #[arg(long, value_parser = BoolishValueParser::new(), help_heading = "Model")]
     pub(super) force: bool,

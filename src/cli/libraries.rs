@@ -37,6 +37,11 @@ pub(super) fn onnxruntime(settings: Option<&Path>) -> Vec<PathBuf> {
     folders.flat_map(|folder| libraries_in(&folder)).collect()
 }
 
+/// The folder with CUDA's libraries, if it was named; else the loader looks where it always does.
+pub(super) fn cuda() -> Option<PathBuf> {
+    env::var_os("DICTOSCOPE_CUDA").map(PathBuf::from)
+}
+
 /// The libraries in a folder, the one with the longest name, which holds the version, first; where there is none, the
 /// plain name, to be named in the message.
 fn libraries_in(folder: &Path) -> Vec<PathBuf> {

@@ -16,13 +16,13 @@ use crate::{
         engine_checks, libraries,
     },
     config::{EngineName, Loaded, Settings, data_folder, settings_path},
-    engine::{Engine, OnnxRuntime},
+    engine::{Engine, OnnxRuntime, Place, preload_cuda},
     models::Model,
     parity::{
         gate::Checked,
         tensors::{Side, TensorFolder, is_tensor_folder},
     },
-    session::{Session, SessionSettings, TopK, TraceGuest, Tracing},
+    session::{Engines, Session, SessionSettings, TopK, TraceGuest, Tracing},
     trace::{Dumps, Input, TraceOptions, TraceProbe},
 };
 
@@ -75,6 +75,10 @@ pub(super) struct ModelChoice {
     pub(super) threads: Option<usize>,
     /// What computes, unless a verb names another.
     pub(super) engine: EngineName,
+    /// What goes on when that one cannot be had or fails; `None` where the user allowed nothing.
+    pub(super) fallback: Option<EngineName>,
+    /// The GPU, counted as CUDA does, of the engines that use one.
+    pub(super) gpu: u8,
     /// ONNX Runtime's library by the settings; `None` looks for it.
     pub(super) onnxruntime: Option<PathBuf>,
     /// Use an engine that failed its check all the same.
@@ -88,6 +92,8 @@ impl ModelArgs {
             folder: self.model.clone().or_else(|| settings.model.clone()),
             threads: self.threads.map(usize::from).or(settings.threads),
             engine: self.engine.unwrap_or(settings.engine),
+            fallback: self.fallback.or(settings.fallback),
+            gpu: self.gpu.or(settings.gpu).unwrap_or_default(),
             onnxruntime: settings.onnxruntime.clone(),
             force: self.force,
         }
@@ -136,6 +142,14 @@ impl ModelChoice {
                 let runtime = OnnxRuntime::load(&libraries::onnxruntime(self.onnxruntime.as_deref()))?;
                 Ok(model.open_onnxruntime(&runtime, self.threads)?)
             }
+            EngineName::OnnxRuntimeCuda => {
+                let runtime = OnnxRuntime::load(&libraries::onnxruntime(self.onnxruntime.as_deref()))?;
+                if let Some(folder) = libraries::cuda() {
+                    preload_cuda(&folder)?;
+                }
+                let place = Place::Cuda { device: i32::from(self.gpu), graphs: true };
+                Ok(model.open_onnxruntime_at(&runtime, place)?)
+            }
         }
     }
 
@@ -166,13 +180,16 @@ impl ModelChoice {
         Ok(session?)
     }
 
-    /// What the inference thread calls, again after a failure: a model and its engine, or the reason as text.
-    pub(super) fn opener(self) -> impl Fn() -> Result<(Model, Box<dyn Engine>), String> + Send + 'static {
-        move || {
+    /// What the inference thread may choose from: engines by name, each with the model, or the reason as text.
+    pub(super) fn engines(self) -> Engines {
+        let (chosen, fallback) = (self.engine.as_str().to_owned(), self.fallback.map(|name| name.as_str().to_owned()));
+        let open = move |name: &str| {
             let model = self.model().map_err(|error| message_of(&error))?;
-            let engine = self.engine(&model).map_err(|error| message_of(&error))?;
+            let name = EngineName::parse(name).ok_or_else(|| format!("no engine is called {name:?}"))?;
+            let engine = self.engine_named(name, &model).map_err(|error| message_of(&error))?;
             Ok((model, engine))
-        }
+        };
+        Engines { open: Box::new(open), chosen, fallback }
     }
 }
 
@@ -246,6 +263,8 @@ mod tests {
             model: Some("/a".into()),
             threads: Some(4),
             engine: EngineName::OnnxRuntime,
+            fallback: Some(EngineName::Rten),
+            gpu: Some(1),
             onnxruntime: Some("/c".into()),
             ..Settings::default()
         };
@@ -254,6 +273,8 @@ mod tests {
             folder: Some("b".into()),
             threads: Some(4),
             engine: EngineName::OnnxRuntime,
+            fallback: Some(EngineName::Rten),
+            gpu: 1,
             onnxruntime: Some("/c".into()),
             force: false,
         };

@@ -23,10 +23,10 @@ pub(super) fn run(args: &WindowArgs) -> anyhow::Result<Outcome> {
     }
     let settings = with_flags(&stored, args);
     let flagged = settings.clone();
-    let (opener, session) = (args.model.over(&settings).opener(), settings.session);
+    let (engines, session) = (args.model.over(&settings).engines(), settings.session);
     let tracing = args.trace.tracing(args.source.name());
     ui::run(UiOptions {
-        connect: Box::new(move |waker| LiveHandle::spawn(Box::new(opener), Some(tracing), session, waker)),
+        connect: Box::new(move |waker| LiveHandle::spawn(engines, Some(tracing), session, waker)),
         settings,
         source: args.source.file.clone().map(|path| Source::File { path, real_time: true }),
         notices,
@@ -46,6 +46,8 @@ fn with_flags(stored: &Settings, args: &WindowArgs) -> Settings {
         model: model.folder,
         threads: model.threads,
         engine: model.engine,
+        fallback: model.fallback,
+        gpu: Some(model.gpu).filter(|_| args.model.gpu.is_some()).or(stored.gpu),
         ..stored.clone()
     }
 }
@@ -68,6 +70,7 @@ fn to_store(changed: &Settings, flagged: &Settings, stored: &Settings) -> Settin
     if changed.engine == flagged.engine {
         store.engine = stored.engine;
     }
+    (store.fallback, store.gpu) = (stored.fallback, stored.gpu);
     store
 }
 

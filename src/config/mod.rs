@@ -37,24 +37,29 @@ pub enum Theme {
 
 /// What computes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum EngineName {
     /// The one that is compiled in.
     #[default]
     Rten,
     /// ONNX Runtime, whose library is loaded at run time.
+    #[serde(rename = "onnxruntime")]
     OnnxRuntime,
+    /// The same on an NVIDIA GPU.
+    #[serde(rename = "onnxruntime-cuda")]
+    OnnxRuntimeCuda,
 }
 
 impl EngineName {
     /// All of them, by the names that flags and the settings file have.
-    pub const ALL: [Self; 2] = [Self::Rten, Self::OnnxRuntime];
+    pub const ALL: [Self; 3] = [Self::Rten, Self::OnnxRuntime, Self::OnnxRuntimeCuda];
 
     /// Its name.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Rten => "rten",
             Self::OnnxRuntime => "onnxruntime",
+            Self::OnnxRuntimeCuda => "onnxruntime-cuda",
         }
     }
 
@@ -83,6 +88,12 @@ pub struct Settings {
     pub threads: Option<usize>,
     /// What computes.
     pub engine: EngineName,
+    /// What goes on when that one cannot be had or fails; `None` allows nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fallback: Option<EngineName>,
+    /// The GPU of the engines that use one, counted as CUDA does; `None` is the first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gpu: Option<u8>,
     /// ONNX Runtime's library; `None` looks for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub onnxruntime: Option<PathBuf>,
@@ -99,6 +110,8 @@ impl Default for Settings {
             model: None,
             threads: None,
             engine: EngineName::default(),
+            fallback: None,
+            gpu: None,
             onnxruntime: None,
             session: SessionSettings::default(),
         }

@@ -21,6 +21,9 @@ pub(super) enum Kind {
     Folder,
 }
 
+/// Names of the engines.
+const ENGINES: &[&str] = &["rten", "onnxruntime", "onnxruntime-cuda"];
+
 /// Dotted path and kind of every key. Seconds are bounded by what no model exceeds; the session checks them against its own.
 pub(super) const KEYS: &[(&str, Kind)] = &[
     ("schema_version", Kind::Whole(1, super::SCHEMA_VERSION as i64)),
@@ -28,7 +31,9 @@ pub(super) const KEYS: &[(&str, Kind)] = &[
     ("theme", Kind::Choice(&["system", "light", "dark"])),
     ("model", Kind::Folder),
     ("threads", Kind::Whole(1, 256)),
-    ("engine", Kind::Choice(&["rten", "onnxruntime"])),
+    ("engine", Kind::Choice(ENGINES)),
+    ("fallback", Kind::Choice(ENGINES)),
+    ("gpu", Kind::Whole(0, 255)),
     ("onnxruntime", Kind::Folder),
     ("session.feature_norm", Kind::Choice(&["model", "per_feature", "running", "none"])),
     ("session.punctuation", Kind::Choice(&["off", "leading", "all"])),

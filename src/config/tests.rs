@@ -20,6 +20,8 @@ fn changed() -> Settings {
         model: Some(std::env::temp_dir().join("model")),
         threads: Some(3),
         engine: EngineName::OnnxRuntime,
+        fallback: Some(EngineName::Rten),
+        gpu: Some(1),
         onnxruntime: Some(std::env::temp_dir().join("libonnxruntime.so")),
         ..Settings::default()
     };

@@ -37,6 +37,7 @@ pub struct TdtDecoder {
     symbols_on_frame: u32,
     step: u64,
     has_word: bool,
+    sketches: bool,
     logits: JointLogits,
 }
 
@@ -52,6 +53,7 @@ impl TdtDecoder {
             symbols_on_frame: 0,
             step: 0,
             has_word: false,
+            sketches: false,
             logits: JointLogits::default(),
         }
     }
@@ -64,6 +66,24 @@ impl TdtDecoder {
     /// Candidates kept per decision, at least 2; acts from the next step on.
     pub fn set_top_k(&mut self, k: usize) {
         self.top_k = k.max(2);
+    }
+
+    /// Whether a decision has its predictor sketch also where the engine keeps its predictions, which costs a transfer
+    /// for each token; acts from the next step on.
+    pub fn set_sketches(&mut self, sketches: bool) {
+        self.sketches = sketches;
+    }
+
+    /// Prepares for another engine of the same model: what `engine` keeps of the newest prediction comes to the host.
+    /// If that fails, the prediction network begins anew at the next step, and the words so far stay as they are.
+    pub fn bring_home(&mut self, engine: &mut dyn Engine) -> Result<(), EngineError> {
+        let Some(prediction) = &mut self.prediction else { return Ok(()) };
+        let fetched = engine.fetch(prediction);
+        (prediction.resident, prediction.state.resident) = (None, None);
+        if fetched.is_err() {
+            self.prediction = None;
+        }
+        fetched
     }
 
     /// The absolute frame that the next decision will be made on. It may lie beyond what was encoded so far.
@@ -106,11 +126,15 @@ impl TdtDecoder {
         }
         let Some(frame) = encoded.frame(self.cursor) else { return Ok(None) };
         self.prime(engine)?;
+        let Some(prediction) = &mut self.prediction else { return Ok(None) };
+        if self.sketches && prediction.output.is_empty() {
+            engine.fetch(prediction)?;
+        }
         let Some(prediction) = &self.prediction else { return Ok(None) };
-        engine.joint(frame, &prediction.output, &mut self.logits)?;
+        engine.joint(frame, prediction, &mut self.logits)?;
         let Some(mut decision) = self.decide() else { return Ok(None) };
         decision.encoder_sketch = Some(Sketch::of(frame));
-        decision.predictor_sketch = Some(Sketch::of(&prediction.output));
+        decision.predictor_sketch = (!prediction.output.is_empty()).then(|| Sketch::of(&prediction.output));
         let mut stuck = decision.is_blank;
         if !decision.is_blank {
             let mut next = Prediction::default();

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    engine::{ContractError, TokenId},
+    engine::{Arithmetic, ContractError, TokenId},
     features::FrontEnd,
     units::{MEL_PER_ENC, SAMPLE_RATE_HZ, SAMPLES_PER_MEL},
 };
@@ -23,6 +23,9 @@ pub struct Contract {
     pub languages: Vec<String>,
     /// How the weights are stored, for example `f16`.
     pub weights: String,
+    /// What the graphs compute in where the engine does; f32 if nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arithmetic: Option<Arithmetic>,
     /// Samples per second of the audio.
     pub sample_rate: u32,
     /// Features.
@@ -114,10 +117,23 @@ pub struct GraphSpec {
     pub file: String,
     /// SHA-256 of the file, hexadecimal.
     pub sha256: String,
+    /// Files beside it that hold its weights: ONNX's external data, for graphs of more than 2 GB.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub data: Vec<DataSpec>,
     /// Inputs.
     pub inputs: Vec<TensorSpec>,
     /// Outputs.
     pub outputs: Vec<TensorSpec>,
+}
+
+/// A file of a graph's weights.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataSpec {
+    /// File name beside the contract, as the graph has it.
+    pub file: String,
+    /// SHA-256 of the file, hexadecimal.
+    pub sha256: String,
 }
 
 /// One tensor of a graph.

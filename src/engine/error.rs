@@ -124,6 +124,18 @@ pub enum EngineError {
         /// The engine's own words.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The device that was asked for cannot be used.
+    #[error("{engine} cannot use {device}: {source}; the next choice is the engine {next}")]
+    Device {
+        /// Engine name.
+        engine: &'static str,
+        /// The device.
+        device: String,
+        /// The engine's own words.
+        source: Box<dyn std::error::Error + Send + Sync>,
+        /// What would do instead.
+        next: &'static str,
+    },
     /// The thread pool could not be made.
     #[error("expected 1 to {limit} threads, found {found}")]
     Threads {

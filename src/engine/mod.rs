@@ -6,31 +6,49 @@ mod contract;
 mod error;
 mod host;
 mod onnx_runtime;
+mod resident;
 mod rten;
 mod scripted;
 mod sketch;
 
 pub use contract::{
-    Contract, DType, Dim, EncoderSpec, GraphSpec, Graphs, PredictorSpec, ProbeSpec, TensorSpec, VocabularySpec,
+    Contract, DType, DataSpec, Dim, EncoderSpec, GraphSpec, Graphs, PredictorSpec, ProbeSpec, TensorSpec,
+    VocabularySpec,
 };
 pub use error::{ContractError, EngineError};
-pub use onnx_runtime::{LibraryError, OnnxRuntime, OrtEngine};
+pub use onnx_runtime::{LibraryError, OnnxRuntime, OrtEngine, OrtResidentEngine, Place, preload_cuda};
+pub use resident::Resident;
 pub use rten::RtenEngine;
 pub use scripted::ScriptedEngine;
 pub use sketch::{PROJECTIONS, Sketch};
 
-use std::borrow::Cow;
+use std::{borrow::Cow, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{features::FeatureFrames, units::EncIdx};
 
-/// An ONNX graph in memory.
-pub type GraphBytes = Cow<'static, [u8]>;
+/// An ONNX graph.
+#[derive(Clone)]
+pub enum GraphSource {
+    /// In memory, whole.
+    Bytes(Cow<'static, [u8]>),
+    /// A file, with files of its weights beside it.
+    File(PathBuf),
+}
 
 /// Index into the token head: a piece of the vocabulary, or blank.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct TokenId(pub u32);
+
+impl std::fmt::Debug for GraphSource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Bytes(bytes) => write!(f, "Bytes({})", bytes.len()),
+            Self::File(path) => f.debug_tuple("File").field(path).finish(),
+        }
+    }
+}
 
 /// Encoder frames, time-major `[frames, dim]`, on the host.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -66,22 +84,34 @@ impl EncoderOutput {
     }
 }
 
-/// LSTM state of the prediction network, `[layers, hidden]` each. Empty vectors stand for zeros.
+/// LSTM state of the prediction network, `[layers, hidden]` each. Empty vectors stand for zeros, unless the state is
+/// resident.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PredictorState {
     /// Hidden state.
     pub h: Vec<f32>,
     /// Cell state.
     pub c: Vec<f32>,
+    /// Where the engine keeps both, if not here.
+    pub resident: Option<Resident>,
 }
 
 /// What the prediction network says after a token: its output and the state to go on from.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Prediction {
-    /// Output `g`, `[hidden]`.
+    /// Output `g`, `[hidden]`; empty if it is resident and was not fetched.
     pub output: Vec<f32>,
     /// State after the token.
     pub state: PredictorState,
+    /// Where the engine keeps the output, if not here.
+    pub resident: Option<Resident>,
+}
+
+impl Prediction {
+    /// An output without a state, for the joint alone.
+    pub fn of_output(output: &[f32]) -> Self {
+        Self { output: output.to_vec(), ..Self::default() }
+    }
 }
 
 /// Raw scores of one joint step, before any softmax.
@@ -128,6 +158,18 @@ pub enum Arithmetic {
     Bf16,
 }
 
+impl Arithmetic {
+    /// Its name, for example `f32`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::Tf32 => "tf32",
+            Self::F16 => "f16",
+            Self::Bf16 => "bf16",
+        }
+    }
+}
+
 /// The seam. All outputs are out-parameters, so that the steady state reuses its buffers.
 pub trait Engine: Send {
     /// What actually runs.
@@ -140,8 +182,14 @@ pub trait Engine: Send {
     /// One step of the prediction network: `token` (blank stands for start of sequence) on `state`.
     fn predict(&mut self, token: TokenId, state: &PredictorState, out: &mut Prediction) -> Result<(), EngineError>;
 
-    /// One joint step: encoder frame `[dim]` and prediction output `[hidden]` to raw logits of both heads.
-    fn joint(&mut self, frame: &[f32], prediction: &[f32], out: &mut JointLogits) -> Result<(), EngineError>;
+    /// One joint step: encoder frame `[dim]` and the prediction's output `[hidden]` to raw logits of both heads.
+    fn joint(&mut self, frame: &[f32], prediction: &Prediction, out: &mut JointLogits) -> Result<(), EngineError>;
+
+    /// Brings what is resident of a prediction to the host: output and state have their values then, too. Nothing to do
+    /// for an engine that keeps nothing.
+    fn fetch(&mut self, _prediction: &mut Prediction) -> Result<(), EngineError> {
+        Ok(())
+    }
 }
 
 impl<E: Engine + ?Sized> Engine for Box<E> {
@@ -157,7 +205,11 @@ impl<E: Engine + ?Sized> Engine for Box<E> {
         (**self).predict(token, state, out)
     }
 
-    fn joint(&mut self, frame: &[f32], prediction: &[f32], out: &mut JointLogits) -> Result<(), EngineError> {
+    fn joint(&mut self, frame: &[f32], prediction: &Prediction, out: &mut JointLogits) -> Result<(), EngineError> {
         (**self).joint(frame, prediction, out)
+    }
+
+    fn fetch(&mut self, prediction: &mut Prediction) -> Result<(), EngineError> {
+        (**self).fetch(prediction)
     }
 }

@@ -8,7 +8,7 @@ use rten_tensor::{NdTensor, NdTensorView};
 
 use crate::{
     engine::{
-        Arithmetic, Contract, DType, Dim, EncoderOutput, Engine, EngineError, EngineInfo, GraphBytes, GraphSpec,
+        Arithmetic, Contract, DType, Dim, EncoderOutput, Engine, EngineError, EngineInfo, GraphSource, GraphSpec,
         JointLogits, Prediction, PredictorState, TensorSpec, TokenId,
         host::{self, check_finite, transpose},
     },
@@ -47,7 +47,7 @@ impl std::fmt::Debug for RtenEngine {
 impl RtenEngine {
     /// Loads encoder, predictor and joint, and holds their tensors against the contract.
     /// `threads`: `None` for as many as the machine runs at once, at most 4.
-    pub fn open(contract: &Contract, graphs: [GraphBytes; 3], threads: Option<usize>) -> Result<Self, EngineError> {
+    pub fn open(contract: &Contract, graphs: [GraphSource; 3], threads: Option<usize>) -> Result<Self, EngineError> {
         let count = host::threads(threads)?;
         let [encoder, predictor, joint] = graphs;
         let mut options = RunOptions::default();
@@ -80,11 +80,12 @@ impl RtenEngine {
 }
 
 impl Graph {
-    fn load(spec: &GraphSpec, bytes: GraphBytes, inputs: &[&str], outputs: &[&str]) -> Result<Self, EngineError> {
+    fn load(spec: &GraphSpec, source: GraphSource, inputs: &[&str], outputs: &[&str]) -> Result<Self, EngineError> {
         let options = ModelOptions::with_all_ops();
-        let model = match bytes {
-            Cow::Borrowed(bytes) => options.load_static_slice(bytes),
-            Cow::Owned(bytes) => options.load(bytes),
+        let model = match source {
+            GraphSource::Bytes(Cow::Borrowed(bytes)) => options.load_static_slice(bytes),
+            GraphSource::Bytes(Cow::Owned(bytes)) => options.load(bytes),
+            GraphSource::File(path) => options.load_file(path),
         };
         let model = model.map_err(|source| EngineError::Load {
             engine: NAME,
@@ -228,9 +229,10 @@ impl Engine for RtenEngine {
         Ok(())
     }
 
-    fn joint(&mut self, frame: &[f32], prediction: &[f32], out: &mut JointLogits) -> Result<(), EngineError> {
+    fn joint(&mut self, frame: &[f32], prediction: &Prediction, out: &mut JointLogits) -> Result<(), EngineError> {
         const CALL: &str = "joint";
         let (dim, hidden) = (self.contract.encoder.dim, self.contract.predictor.hidden);
+        let prediction = prediction.output.as_slice();
         host::check_joint(&self.contract, frame, prediction)?;
         let frame = NdTensorView::from_data([1, dim, 1], frame);
         let prediction = NdTensorView::from_data([1, hidden, 1], prediction);

@@ -68,12 +68,12 @@ impl Engine for ScriptedEngine {
         let count = if token == self.blank { so_far } else { so_far + 1.0 };
         self.predictor_calls.push(token);
         out.output = vec![count];
-        out.state = PredictorState { h: vec![count], c: vec![count] };
+        out.state = PredictorState { h: vec![count], c: vec![count], resident: None };
         Ok(())
     }
 
-    fn joint(&mut self, frame: &[f32], prediction: &[f32], out: &mut JointLogits) -> Result<(), EngineError> {
-        let call = (frame.first().map_or(0, |f| *f as u64), prediction.first().map_or(0, |p| *p as u64));
+    fn joint(&mut self, frame: &[f32], prediction: &Prediction, out: &mut JointLogits) -> Result<(), EngineError> {
+        let call = (frame.first().map_or(0, |f| *f as u64), prediction.output.first().map_or(0, |p| *p as u64));
         self.joint_calls.push(call);
         *out = (self.script)(call.0, call.1);
         Ok(())

@@ -5,12 +5,16 @@ mod embedded;
 use std::{
     borrow::Cow,
     fs,
+    io::{BufRead, BufReader},
     path::{Path, PathBuf},
 };
 
 use sha2::{Digest, Sha256};
 
-use crate::engine::{Contract, ContractError, Engine, EngineError, GraphBytes, OnnxRuntime, OrtEngine, RtenEngine};
+use crate::engine::{
+    Contract, ContractError, Engine, EngineError, GraphSource, GraphSpec, OnnxRuntime, OrtEngine, OrtResidentEngine,
+    Place, RtenEngine,
+};
 
 /// Name of the contract beside a model's files.
 pub const CONTRACT_FILE: &str = "contract.json";
@@ -56,13 +60,16 @@ pub enum ModelError {
     Contract(#[from] ContractError),
 }
 
+/// A file in memory.
+type Bytes = Cow<'static, [u8]>;
+
 /// A model whose files are read and whose hashes agree with its contract.
 #[derive(Clone)]
 pub struct Model {
     contract: Contract,
     vocabulary: String,
-    graphs: [GraphBytes; 3],
-    probe: Option<GraphBytes>,
+    graphs: [GraphSource; 3],
+    probe: Option<Bytes>,
 }
 
 impl std::fmt::Debug for Model {
@@ -75,7 +82,7 @@ impl Model {
     /// The model in the binary.
     pub fn embedded() -> Result<Self, ModelError> {
         let contract = Contract::parse(CONTRACT_FILE, embedded::CONTRACT)?;
-        Self::assemble(contract, |file| Ok(Cow::Borrowed(embedded::file(file).unwrap_or_default())))
+        Self::assemble(contract, None, |file| Ok(Cow::Borrowed(embedded::file(file).unwrap_or_default())))
     }
 
     /// The model in `folder`.
@@ -90,18 +97,21 @@ impl Model {
         }
         let json = fs::read_to_string(&path).map_err(|source| ModelError::Read { path: path.clone(), source })?;
         let contract = Contract::parse(&path.display().to_string(), &json)?;
-        Self::assemble(contract, |file| {
-            let name = Path::new(file);
-            // One plain component: no folders, no `..`, no root.
-            if name.file_name() != Some(name.as_os_str()) {
-                return Err(ModelError::Outside { contract: path.clone(), found: file.to_owned() });
-            }
-            let path = folder.join(name);
+        let graphs = &contract.graphs;
+        for data in [&graphs.encoder, &graphs.predictor, &graphs.joint].into_iter().flat_map(|graph| &graph.data) {
+            check_file(&beside(&path, &data.file)?, &data.file, &data.sha256)?;
+        }
+        Self::assemble(contract, Some(folder), |file| {
+            let path = beside(&path, file)?;
             fs::read(&path).map(Cow::Owned).map_err(|source| ModelError::Read { path, source })
         })
     }
 
-    fn assemble(contract: Contract, read: impl Fn(&str) -> Result<GraphBytes, ModelError>) -> Result<Self, ModelError> {
+    fn assemble(
+        contract: Contract,
+        folder: Option<&Path>,
+        read: impl Fn(&str) -> Result<Bytes, ModelError>,
+    ) -> Result<Self, ModelError> {
         let checked = |file: &str, sha256: &str| {
             let bytes = read(file)?;
             check_hash(file, sha256, &bytes)?;
@@ -110,12 +120,16 @@ impl Model {
         let vocabulary = checked(&contract.vocabulary.file, &contract.vocabulary.sha256)?.into_owned();
         let vocabulary = String::from_utf8(vocabulary)
             .map_err(|source| ModelError::Text { file: contract.vocabulary.file.clone(), source })?;
+        let source = |spec: &GraphSpec| {
+            let bytes = checked(&spec.file, &spec.sha256)?;
+            Ok::<_, ModelError>(match folder {
+                // An engine finds files of weights beside the graph's own.
+                Some(folder) if !spec.data.is_empty() => GraphSource::File(folder.join(&spec.file)),
+                _ => GraphSource::Bytes(bytes),
+            })
+        };
         let graphs = &contract.graphs;
-        let graphs = [
-            checked(&graphs.encoder.file, &graphs.encoder.sha256)?,
-            checked(&graphs.predictor.file, &graphs.predictor.sha256)?,
-            checked(&graphs.joint.file, &graphs.joint.sha256)?,
-        ];
+        let graphs = [source(&graphs.encoder)?, source(&graphs.predictor)?, source(&graphs.joint)?];
         let probe = contract.probe.as_ref().map(|probe| checked(&probe.file, &probe.sha256)).transpose()?;
         Ok(Self { contract, vocabulary, graphs, probe })
     }
@@ -140,7 +154,12 @@ impl Model {
         Ok(Box::new(RtenEngine::open(&self.contract, self.graphs.clone(), threads)?))
     }
 
-    /// Opens ONNX Runtime on this model. `threads` as for [`Self::open_rten`].
+    /// Opens ONNX Runtime on this model at `place`, where predictions stay.
+    pub fn open_onnxruntime_at(&self, runtime: &OnnxRuntime, place: Place) -> Result<Box<dyn Engine>, EngineError> {
+        Ok(Box::new(OrtResidentEngine::open(runtime, &self.contract, &self.graphs, place)?))
+    }
+
+    /// Opens ONNX Runtime on this model, on the CPU. `threads` as for [`Self::open_rten`].
     pub fn open_onnxruntime(
         &self,
         runtime: &OnnxRuntime,
@@ -150,10 +169,41 @@ impl Model {
     }
 }
 
+/// The path of a file that the contract at `contract` names.
+fn beside(contract: &Path, file: &str) -> Result<PathBuf, ModelError> {
+    let name = Path::new(file);
+    // One plain component: no folders, no `..`, no root.
+    if name.file_name() != Some(name.as_os_str()) {
+        return Err(ModelError::Outside { contract: contract.to_owned(), found: file.to_owned() });
+    }
+    Ok(contract.with_file_name(name))
+}
+
 fn check_hash(file: &str, expected: &str, bytes: &[u8]) -> Result<(), ContractError> {
+    compare_hash(file, expected, &Sha256::digest(bytes))
+}
+
+/// The same of a file that may be larger than the memory.
+fn check_file(path: &Path, file: &str, expected: &str) -> Result<(), ModelError> {
+    let read = |source| ModelError::Read { path: path.to_owned(), source };
+    let mut hasher = Sha256::new();
+    let mut reader = BufReader::with_capacity(1 << 20, fs::File::open(path).map_err(read)?);
+    loop {
+        let bytes = reader.fill_buf().map_err(read)?;
+        if bytes.is_empty() {
+            break;
+        }
+        hasher.update(bytes);
+        let count = bytes.len();
+        reader.consume(count);
+    }
+    Ok(compare_hash(file, expected, &hasher.finalize())?)
+}
+
+fn compare_hash(file: &str, expected: &str, digest: &[u8]) -> Result<(), ContractError> {
     use std::fmt::Write as _;
     let mut found = String::with_capacity(64);
-    for byte in Sha256::digest(bytes) {
+    for byte in digest {
         // Writing to a String cannot fail.
         write!(found, "{byte:02x}").ok();
     }

@@ -136,10 +136,10 @@ fn measure(engine: &mut dyn Engine, contract: &Contract, probe: &ProbeFile) -> R
     let outputs = teacher_forced(engine, contract, &[probe.token])?;
     same_size("predict", "prediction", &probe.prediction.shape, outputs.len())?;
     let predictor = RowComparison::of(&probe.prediction.data, &outputs, contract.predictor.hidden);
-    let first = probe.prediction.row(0).unwrap_or_default();
+    let first = Prediction::of_output(probe.prediction.row(0).unwrap_or_default());
     let (mut logits, mut found) = (JointLogits::default(), Vec::with_capacity(probe.joint.data.len()));
     for frame in probe.encoder.data.chunks_exact(contract.encoder.dim) {
-        engine.joint(frame, first, &mut logits)?;
+        engine.joint(frame, &first, &mut logits)?;
         found.extend(logits.tokens.iter().chain(&logits.durations));
     }
     same_size("joint", "logits", &probe.joint.shape, found.len())?;
@@ -218,7 +218,11 @@ impl<E: Engine> Engine for Checked<E> {
         self.inner.predict(token, state, out)
     }
 
-    fn joint(&mut self, frame: &[f32], prediction: &[f32], out: &mut JointLogits) -> Result<(), EngineError> {
+    fn joint(&mut self, frame: &[f32], prediction: &Prediction, out: &mut JointLogits) -> Result<(), EngineError> {
         self.inner.joint(frame, prediction, out)
+    }
+
+    fn fetch(&mut self, prediction: &mut Prediction) -> Result<(), EngineError> {
+        self.inner.fetch(prediction)
     }
 }

@@ -73,6 +73,7 @@ impl Control {
             Command::StartTrace { audio } => self.hand_over(Work::StartTrace { audio }),
             Command::StopTrace => self.hand_over(Work::StopTrace),
             Command::Restart => self.hand_over(Work::Restart),
+            Command::UseEngine(name) => self.hand_over(Work::UseEngine(name)),
             Command::ListDevices => self.list_devices(),
         }
     }

@@ -31,6 +31,8 @@ pub(super) struct Hopper {
     decisions: u64,
     /// Committed decision whose tensors a guest wants, counted from 0.
     pub(super) watched: Option<u64>,
+    /// A guest wants the predictor sketch of every decision.
+    pub(super) sketches: bool,
 }
 
 impl Hopper {
@@ -42,6 +44,7 @@ impl Hopper {
             hops: 0,
             decisions: 0,
             watched: None,
+            sketches: false,
         }
     }
 
@@ -97,6 +100,7 @@ impl Hopper {
         probe.on(Stage::Encoder(&self.encoded));
 
         let mut progress = utterance.progress.clone();
+        progress.decoder.set_sketches(self.sketches);
         let limit = if window.last { EncIdx(u64::MAX) } else { window.commit_to };
         let left = most_decisions.map_or(u64::MAX, |most| most.saturating_sub(self.decisions));
         let (committed, step) = self.decode_committed(&mut progress.decoder, limit, left, &mut **engine)?;
@@ -159,6 +163,7 @@ impl Hopper {
             if self.watched == Some(index) {
                 decoder.prime(engine)?;
                 used = decoder.prediction().cloned();
+                used.as_mut().map(|prediction| engine.fetch(prediction)).transpose()?;
             }
             let Some(decision) = decoder.step(&self.encoded, until, engine)? else { break };
             if let (Some(prediction), Some(frame)) = (used, self.encoded.frame(decision.frame)) {

@@ -46,6 +46,9 @@ pub enum Command {
     StopTrace,
     /// Load the model again after [`Event::EngineFailed`].
     Restart,
+    /// Go on with another engine, by the name that the settings have for it: answered by [`Event::Ready`], or by
+    /// [`Event::EngineRefused`] while the one before goes on. What is spoken meanwhile queues.
+    UseEngine(String),
 }
 
 /// From the threads to the window or the command line. Every one counts: none is dropped.
@@ -118,6 +121,13 @@ pub enum Event {
         /// What happened and what to do.
         reason: String,
     },
+    /// The engine that was asked for cannot be had; the one before goes on, if there is one.
+    EngineRefused {
+        /// Its name.
+        name: String,
+        /// Why, and what to do.
+        reason: String,
+    },
     /// The engine failed or panicked. Audio queues; committed words stay; [`Command::Restart`] tries again.
     EngineFailed {
         /// What happened.
@@ -139,6 +149,8 @@ pub struct DeviceEntry {
 /// What was loaded.
 #[derive(Clone, Debug)]
 pub struct Ready {
+    /// The engine by the name that the settings have for it.
+    pub name: String,
     /// What actually runs.
     pub engine: EngineInfo,
     /// Feature normalisation the model was trained with.

@@ -32,4 +32,4 @@ pub use settings::{
     EndpointSettings, FeatureNorm, Normalization, Punctuation, SessionSettings, Setting, TopK, WindowSettings,
 };
 pub use stopwatch::StageTimer;
-pub use worker::{OpenModel, OpenTrace, TraceGuest, Tracing};
+pub use worker::{Engines, OpenEngine, OpenTrace, TraceGuest, Tracing};

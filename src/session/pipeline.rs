@@ -103,6 +103,16 @@ impl Session {
         self.engine.info()
     }
 
+    /// Goes on with another engine of the same model from the next hop on: nothing that was heard or decided is lost.
+    pub fn set_engine(&mut self, engine: Box<dyn Engine>) {
+        if let State::Speaking(utterance) = &mut self.state
+            && let Err(error) = utterance.progress.decoder.bring_home(&mut *self.engine)
+        {
+            log::warn!("the prediction network begins anew: its state was lost with the engine: {error}");
+        }
+        self.engine = engine;
+    }
+
     /// The model's contract.
     pub fn contract(&self) -> &Contract {
         &self.contract
@@ -136,6 +146,11 @@ impl Session {
     /// Tells the tensors of committed decision `index`, counted from 0, as [`Stage::Step`].
     pub fn watch_step(&mut self, index: Option<u64>) {
         self.hopper.watched = index;
+    }
+
+    /// Whether decisions have their predictor sketch also where it costs a transfer from the engine's device.
+    pub fn keep_sketches(&mut self, keep: bool) {
+        self.hopper.sketches = keep;
     }
 
     /// Whether as many decisions were committed as `settings.debug_steps` allows: what is pushed is ignored from then on.

@@ -16,8 +16,33 @@ use crate::{
     units::{SAMPLES_PER_MEL, SampleIdx},
 };
 
-/// Loads model and engine; called on the inference thread, again after a failure. The error is shown as it is.
-pub type OpenModel = Box<dyn Fn() -> Result<(Model, Box<dyn Engine>), String> + Send>;
+/// Loads the model and the engine of a name; called on the inference thread, again after a failure. The error is shown
+/// as it is.
+pub type OpenEngine = Box<dyn Fn(&str) -> Result<(Model, Box<dyn Engine>), String> + Send>;
+
+/// What may compute.
+pub struct Engines {
+    /// Makes one of them ready.
+    pub open: OpenEngine,
+    /// Name of the one to begin with.
+    pub chosen: String,
+    /// Name of the one to go on with when the chosen one cannot be had or fails; `None` where the user allowed none.
+    pub fallback: Option<String>,
+}
+
+impl Engines {
+    /// One engine, by the name `only`, and no other; for tests and tools.
+    pub fn only(open: impl Fn() -> Result<(Model, Box<dyn Engine>), String> + Send + 'static) -> Self {
+        Self { open: Box::new(move |_| open()), chosen: "only".to_owned(), fallback: None }
+    }
+}
+
+impl std::fmt::Debug for Engines {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { chosen, fallback, .. } = self;
+        f.debug_struct("Engines").field("chosen", chosen).field("fallback", fallback).finish_non_exhaustive()
+    }
+}
 
 /// Makes the guest that writes the session down, on the inference thread. `audio`: the sound is to be kept too.
 /// The error is shown as it is.
@@ -61,6 +86,7 @@ pub(super) enum Work {
     },
     StopTrace,
     Restart,
+    UseEngine(String),
 }
 
 /// How often a running source is looked at: one block.
@@ -72,13 +98,17 @@ const RETRIES: u32 = 3;
 
 /// State of the inference thread.
 pub(super) struct Worker {
-    open: OpenModel,
+    engines: Engines,
     settings: SessionSettings,
     work: Receiver<Work>,
     probe: LiveProbe,
     tracing: Option<Tracing>,
     trace: Option<TraceGuest>,
+    /// The newest trace keeps the sound too.
+    trace_audio: bool,
     session: Option<Session>,
+    /// A session whose engine failed: it waits for another one.
+    stranded: Option<Session>,
     source: Option<Attached>,
     failures: u32,
 }
@@ -98,13 +128,25 @@ enum Next {
 
 impl Worker {
     pub(super) fn new(
-        open: OpenModel,
+        engines: Engines,
         tracing: Option<Tracing>,
         settings: SessionSettings,
         work: Receiver<Work>,
         probe: LiveProbe,
     ) -> Self {
-        Self { open, settings, work, probe, tracing, trace: None, session: None, source: None, failures: 0 }
+        Self {
+            engines,
+            settings,
+            work,
+            probe,
+            tracing,
+            trace: None,
+            trace_audio: false,
+            session: None,
+            stranded: None,
+            source: None,
+            failures: 0,
+        }
     }
 
     /// The thread's body: until the control thread hangs up.
@@ -130,29 +172,74 @@ impl Worker {
         }
     }
 
+    /// Makes the chosen engine ready, or the fallback if there is one.
     fn load(&mut self) {
-        let opened = catch_unwind(AssertUnwindSafe(|| {
-            let (model, engine) = (self.open)()?;
-            Session::new(&model, engine, self.settings).map_err(|error| error.to_string())
-        }));
-        match opened.unwrap_or_else(|panic| Err(panic_text(panic.as_ref()))) {
-            Ok(session) => {
-                let contract = session.contract();
-                self.probe.outbox.send(Event::Ready(Ready {
-                    engine: session.engine_info().clone(),
-                    trained_norm: contract.front_end.normalization,
-                    longest_window: session.longest_window(),
-                    durations: contract.durations.clone(),
-                    pieces: session.vocabulary().pieces().clone(),
-                    mel_bins: contract.front_end.mel_bins,
-                }));
-                self.failures = 0;
-                self.session = Some(session);
-                if self.tracing.as_mut().is_some_and(|tracing| std::mem::take(&mut tracing.at_once)) {
-                    self.start_trace(false);
-                }
+        let chosen = self.engines.chosen.clone();
+        if let Err(reason) = self.begin_with(&chosen) {
+            self.fall_back(reason);
+        }
+    }
+
+    /// A session with the engine of a name: the one that runs or waits, if the model is the same, else a new one.
+    fn begin_with(&mut self, name: &str) -> Result<(), String> {
+        let opened = catch_unwind(AssertUnwindSafe(|| (self.engines.open)(name)));
+        let (model, engine) = opened.unwrap_or_else(|panic| Err(panic_text(panic.as_ref())))?;
+        let old = self.session.take().or_else(|| self.stranded.take());
+        let traced = self.trace.is_some() && old.is_some();
+        let session = match old {
+            Some(mut session) if session.contract() == model.contract() => {
+                session.set_engine(engine);
+                session
             }
-            Err(reason) => self.fail(reason),
+            _ => Session::new(&model, engine, self.settings).map_err(|error| error.to_string())?,
+        };
+        let contract = session.contract();
+        self.probe.outbox.send(Event::Ready(Ready {
+            name: name.to_owned(),
+            engine: session.engine_info().clone(),
+            trained_norm: contract.front_end.normalization,
+            longest_window: session.longest_window(),
+            durations: contract.durations.clone(),
+            pieces: session.vocabulary().pieces().clone(),
+            mel_bins: contract.front_end.mel_bins,
+        }));
+        self.failures = 0;
+        self.session = Some(session);
+        // One trace is about one engine.
+        if traced {
+            self.stop_trace();
+        }
+        if traced || self.tracing.as_mut().is_some_and(|tracing| std::mem::take(&mut tracing.at_once)) {
+            self.start_trace(self.trace_audio);
+        }
+        Ok(())
+    }
+
+    /// Goes on with another engine if the user allowed one, and says so.
+    fn fall_back(&mut self, reason: String) {
+        let allowed = self.engines.fallback.clone().filter(|fallback| *fallback != self.engines.chosen);
+        let Some(fallback) = allowed else {
+            self.probe.outbox.send(Event::EngineFailed { reason });
+            return;
+        };
+        match self.begin_with(&fallback) {
+            Ok(()) => {
+                let text = format!("{reason}; going on with {fallback}, as the settings allow");
+                self.probe.outbox.send(Event::Notice(text));
+                self.engines.chosen = fallback;
+            }
+            Err(second) => {
+                let reason = format!("{reason}; and the fallback {fallback}: {second}");
+                self.probe.outbox.send(Event::EngineFailed { reason });
+            }
+        }
+    }
+
+    /// Goes on with another engine. Until it is there, and if it cannot be had, the one before stays.
+    fn use_engine(&mut self, name: String) {
+        match self.begin_with(&name) {
+            Ok(()) => self.engines.chosen = name,
+            Err(reason) => self.probe.outbox.send(Event::EngineRefused { name, reason }),
         }
     }
 
@@ -173,16 +260,15 @@ impl Worker {
             }
             Work::StartTrace { audio } => self.start_trace(audio),
             Work::StopTrace => self.stop_trace(),
-            // What the source still holds is decoded by the new session, at the positions it had.
-            Work::Restart => {
-                self.session = None;
-                self.load();
-            }
+            // What the session had heard and what the source still holds is decoded, at the positions it had.
+            Work::Restart => self.load(),
+            Work::UseEngine(name) => self.use_engine(name),
         }
     }
 
     fn start_trace(&mut self, audio: bool) {
         let (Some(tracing), Some(session), None) = (&mut self.tracing, &mut self.session, &self.trace) else { return };
+        self.trace_audio = audio;
         match (tracing.open)(session, audio) {
             Ok(guest) => {
                 self.probe.outbox.send(Event::TraceStarted { path: guest.path.clone() });
@@ -200,6 +286,9 @@ impl Worker {
             }
             drop(probe);
             self.probe.outbox.send(Event::TraceStopped { path });
+            if let Some(session) = &mut self.session {
+                session.keep_sketches(false);
+            }
         }
     }
 
@@ -246,20 +335,21 @@ impl Worker {
                     return Next::Wait(RETRY);
                 }
                 self.fail(error.to_string());
-                Next::Idle
+                Next::Continue
             }
+            // A hop changes the session only once it has succeeded, so that a panic in the engine leaves it whole.
             Err(Failure::Panic(reason)) => {
                 self.fail(format!("the engine panicked: {reason}"));
-                Next::Idle
+                Next::Continue
             }
         }
     }
 
-    /// Gives the session up. Audio keeps queueing in the ring until [`Work::Restart`].
+    /// The engine failed: the session waits for another one, and audio queues in the ring.
     fn fail(&mut self, reason: String) {
-        self.session = None;
+        self.stranded = self.session.take();
         self.failures = 0;
-        self.probe.outbox.send(Event::EngineFailed { reason });
+        self.fall_back(reason);
     }
 }
 

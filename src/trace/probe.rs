@@ -80,6 +80,7 @@ impl TraceProbe {
     pub fn create(path: &Path, session: &mut Session, options: &TraceOptions) -> io::Result<Self> {
         let header = header(session, path, options);
         session.watch_step(options.dumps.step);
+        session.keep_sketches(true);
         Self::with_header(path, header, session.vocabulary().pieces(), options)
     }
 

@@ -7,7 +7,7 @@ use eframe::egui::{
 };
 
 use crate::{
-    config::{Settings, Theme},
+    config::{EngineName, Settings, Theme},
     session::Command,
     ui::{
         model::UiModel,
@@ -119,6 +119,9 @@ impl Screen {
         self.follow_theme(ui);
         // A refused setting goes back in the model; what is saved follows.
         self.settings.session = *self.model.settings();
+        if let Some(engine) = self.model.chosen_engine().and_then(EngineName::parse) {
+            self.settings.engine = engine;
+        }
         let mut commands = Vec::new();
         self.keys(ui, &mut commands);
         if self.model.recorded().is_none() {

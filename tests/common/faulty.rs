@@ -57,7 +57,7 @@ impl<E: Engine> Engine for WithFault<E> {
         self.inner.predict(token, if self.fault == Fault::NoState { &nothing } else { state }, out)
     }
 
-    fn joint(&mut self, frame: &[f32], prediction: &[f32], out: &mut JointLogits) -> Result<(), EngineError> {
+    fn joint(&mut self, frame: &[f32], prediction: &Prediction, out: &mut JointLogits) -> Result<(), EngineError> {
         self.inner.joint(frame, prediction, out)?;
         match self.fault {
             Fault::LogSoftmax => {

@@ -85,7 +85,7 @@ impl<E: Engine> Engine for Faulty<E> {
         self.inner.predict(token, state, out)
     }
 
-    fn joint(&mut self, frame: &[f32], prediction: &[f32], out: &mut JointLogits) -> Result<(), EngineError> {
+    fn joint(&mut self, frame: &[f32], prediction: &Prediction, out: &mut JointLogits) -> Result<(), EngineError> {
         self.inner.joint(frame, prediction, out)
     }
 }

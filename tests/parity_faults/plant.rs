@@ -147,7 +147,7 @@ pub(crate) fn with_own_loop(path: &Path, kept: &Kept, header: &Header, lose_over
         while cursor < until {
             let frame = encoded.frame(cursor).unwrap();
             let mut logits = JointLogits::default();
-            engine.joint(frame, &prediction.output, &mut logits).unwrap();
+            engine.joint(frame, &prediction, &mut logits).unwrap();
             let (token, token_margin) = best(&logits.tokens, |_| true).unwrap();
             let (entry, duration_margin) = best(&logits.durations, |_| true).unwrap();
             let (token_lse, duration_lse) = (log_sum_exp(&logits.tokens), log_sum_exp(&logits.durations));
@@ -267,7 +267,7 @@ impl Engine for Faulty {
         self.inner.predict(token, state, out)
     }
 
-    fn joint(&mut self, frame: &[f32], prediction: &[f32], out: &mut JointLogits) -> Result<(), EngineError> {
+    fn joint(&mut self, frame: &[f32], prediction: &Prediction, out: &mut JointLogits) -> Result<(), EngineError> {
         self.inner.joint(frame, prediction, out)?;
         if let Some(change) = self.joint {
             change(out);

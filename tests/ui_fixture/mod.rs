@@ -75,6 +75,7 @@ fn piece(token: u32) -> &'static str {
 pub(crate) fn ready() -> Ready {
     let pieces: Vec<String> = (0..=BLANK).map(|token| piece(token).to_owned()).collect();
     Ready {
+        name: "rten".to_owned(),
         engine: EngineInfo {
             arithmetic: Arithmetic::F32,
             parity: None,

@@ -41,7 +41,7 @@ impl View for JsonView {
 
 fn as_json(event: &Event) -> Value {
     match event {
-        Event::Ready(ready) => json!({ "event": "ready", "engine": ready.engine }),
+        Event::Ready(ready) => json!({ "event": "ready", "name": ready.name, "engine": ready.engine }),
         Event::Devices(devices) => json!({
             "event": "devices",
             "names": devices.iter().map(|device| device.name.as_str()).collect::<Vec<_>>(),
@@ -71,6 +71,9 @@ fn as_json(event: &Event) -> Value {
         Event::TraceStopped { path } => json!({ "event": "trace_stopped", "file": path }),
         Event::Notice(text) => json!({ "event": "notice", "text": text }),
         Event::SourceFailed { reason } => json!({ "event": "source_failed", "reason": reason }),
+        Event::EngineRefused { name, reason } => {
+            json!({ "event": "engine_refused", "name": name, "reason": reason })
+        }
         Event::EngineFailed { reason } => json!({ "event": "engine_failed", "reason": reason }),
         Event::Stopped => json!({ "event": "stopped" }),
     }

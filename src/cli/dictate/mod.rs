@@ -1,6 +1,7 @@
 //! `dictoscope dictate`: live in the terminal. Words go out as they are committed; Ctrl+C ends it with nothing lost.
 
 mod events;
+mod orders;
 mod terminal;
 
 use std::{
@@ -50,8 +51,17 @@ pub(super) fn run(args: &DictateArgs, console: &mut Console<'_>) -> anyhow::Resu
     })
     .context("cannot catch Ctrl+C")?;
     let tracing = args.trace.tracing(args.source.name());
+    let orders = orders::listen({
+        let wake = wake.clone();
+        move || {
+            let _ = wake.try_send(());
+        }
+    });
+    if orders::is_typed() && !args.json {
+        (console.tell)("`engine NAME` and Enter goes on with another engine");
+    }
     let mut live = LiveHandle::spawn(
-        Box::new(args.model.over(&settings).opener()),
+        args.model.over(&settings).engines(),
         Some(tracing),
         args.session.over(settings.session),
         Arc::new(move || {
@@ -68,6 +78,12 @@ pub(super) fn run(args: &DictateArgs, console: &mut Console<'_>) -> anyhow::Resu
     'dictation: loop {
         // Woken or timed out: either way there may be something to do.
         let _ = woken.recv_timeout(IDLE_WAIT);
+        for order in orders.try_iter() {
+            match order {
+                Ok(command) => live.send(command),
+                Err(reason) => (console.tell)(&reason),
+            }
+        }
         let shown_secs = live.live().audio_secs;
         let mut committed = false;
         while let Some(event) = live.next_event() {

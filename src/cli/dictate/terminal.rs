@@ -87,6 +87,9 @@ impl View for TextView {
             }
             Event::Started { source } => self.tell(&format!("listening to {source}; Ctrl+C stops"), console),
             Event::SettingRefused { reason, .. } | Event::Notice(reason) => self.tell(reason, console),
+            Event::EngineRefused { name, reason } => {
+                self.tell(&format!("not {name}: {reason}; the engine before goes on"), console)
+            }
             Event::AudioLost { at, samples } => {
                 let message =
                     format!("{:.2} s of audio lost at {:.2} s", json::lasting(*samples), json::sample_secs(*at));

@@ -16,6 +16,7 @@ use crate::{
 pub(super) fn recording(title: String, whole: &Whole, other: Option<(&str, &Whole)>) -> Recording {
     let (trace, contract) = (&whole.trace, &whole.trace.header.contract);
     let ready = Ready {
+        name: String::new(),
         engine: trace.header.engine.clone(),
         trained_norm: contract.front_end.normalization,
         longest_window: (contract.encoder.max_mel_frames / MEL_PER_ENC) as u64,

@@ -32,6 +32,14 @@ pub enum LibraryError {
         /// Why.
         reason: String,
     },
+    /// The libraries that the CUDA provider needs are not all there.
+    #[error("{}: expected CUDA 13's and cuDNN 9's libraries: {reason}", folder.display())]
+    Cuda {
+        /// Where they were to be.
+        folder: PathBuf,
+        /// The loader's words.
+        reason: String,
+    },
     /// Another one is loaded already.
     #[error("{}: expected the library that is loaded already, {}: restart the program to change it", path.display(), loaded.display())]
     OtherLoaded {
@@ -90,6 +98,13 @@ impl OnnxRuntime {
     pub fn version(&self) -> &str {
         &self.version
     }
+}
+
+/// Loads CUDA's and cuDNN's libraries out of `folder`, so that ONNX Runtime's provider, which looks for them by name alone,
+/// finds them there.
+pub fn preload_cuda(folder: &Path) -> Result<(), LibraryError> {
+    ort::ep::cuda::preload_dylibs(Some(folder), Some(folder))
+        .map_err(|error| LibraryError::Cuda { folder: folder.to_owned(), reason: error.to_string() })
 }
 
 /// The version out of the file's name, as packages have it (`libonnxruntime.so.1.32.0`, `libonnxruntime.1.32.0.dylib`):

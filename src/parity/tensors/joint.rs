@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::{
     decode::{best, log_sum_exp},
-    engine::{Contract, JointLogits},
+    engine::{Contract, JointLogits, Prediction},
     parity::{
         Gate,
         tensors::{
@@ -175,7 +175,9 @@ fn logits_of(side: &mut Side, contract: &Contract, reference: &SideRun) -> Resul
                 else {
                     break;
                 };
-                engine.joint(frame, prediction, &mut logits).map_err(TensorError::engine(&name))?;
+                engine
+                    .joint(frame, &Prediction::of_output(prediction), &mut logits)
+                    .map_err(TensorError::engine(&name))?;
                 rows.push([&logits.tokens[..], &logits.durations].concat());
             }
             Ok(rows)

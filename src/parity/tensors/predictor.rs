@@ -55,6 +55,7 @@ pub fn teacher_forced(
     for token in [contract.vocabulary.blank].iter().chain(tokens) {
         let mut next = Prediction::default();
         engine.predict(*token, &state, &mut next)?;
+        engine.fetch(&mut next)?;
         outputs.extend(next.output);
         state = next.state;
     }

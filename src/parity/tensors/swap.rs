@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::{
     decode::best,
-    engine::{Contract, Engine, JointLogits, TokenId},
+    engine::{Contract, Engine, JointLogits, Prediction, TokenId},
     parity::tensors::{Head, NotComparable, PathStep, Side, SideFacts, SideRun, TensorError, prediction_rows},
     units::EncIdx,
 };
@@ -179,7 +179,8 @@ pub fn swap(
     let mut combinations = Vec::with_capacity(4);
     for (encoder, predictor) in [(0, 0), (1, 0), (0, 1), (1, 1)] {
         let mut logits = JointLogits::default();
-        engine.joint(inputs[encoder].0, inputs[predictor].1, &mut logits).map_err(TensorError::engine(&joint))?;
+        let prediction = Prediction::of_output(inputs[predictor].1);
+        engine.joint(inputs[encoder].0, &prediction, &mut logits).map_err(TensorError::engine(&joint))?;
         let row = [&logits.tokens[..], &logits.durations].concat();
         let found =
             choice(&row, contract).ok_or_else(|| TensorError::NotFinite { input: joint.clone(), found: row.len() })?;

@@ -72,6 +72,10 @@ pub struct UiModel {
     engine: Engine,
     run: Run,
     ready: Option<Ready>,
+    /// The engine that the user asked for and that is not there yet.
+    asked_engine: Option<String>,
+    /// The engine that the user asked for and got.
+    chosen_engine: Option<String>,
     source: Option<String>,
     devices: Option<Vec<DeviceEntry>>,
     pub(crate) transcript: Transcript,
@@ -112,6 +116,10 @@ impl UiModel {
         match event {
             Event::Ready(ready) => {
                 self.engine = Engine::Ready;
+                if self.asked_engine.take().is_some_and(|asked| asked == ready.name) {
+                    self.chosen_engine = Some(ready.name.clone());
+                    self.say(Severity::Info, format!("{} computes from here on.", ready.engine.engine));
+                }
                 self.ready = Some(ready);
             }
             Event::Devices(devices) => self.devices = Some(devices),
@@ -155,7 +163,12 @@ impl UiModel {
                 self.run = Run::Failed;
                 self.say(Severity::Error, reason);
             }
+            Event::EngineRefused { name, reason } => {
+                self.asked_engine = None;
+                self.say(Severity::Error, format!("Not {name}: {reason}"));
+            }
             Event::EngineFailed { reason } => {
+                self.asked_engine = None;
                 self.engine = Engine::Failed;
                 self.say(Severity::Error, reason);
             }
@@ -198,6 +211,7 @@ impl UiModel {
             Command::Set(setting) => set(&mut self.wanted, *setting),
             Command::ListDevices | Command::StartTrace { .. } | Command::StopTrace => {}
             Command::Restart => self.engine = Engine::Loading,
+            Command::UseEngine(name) => self.asked_engine = Some(name.clone()),
         }
     }
 
@@ -257,6 +271,21 @@ impl UiModel {
 
     pub(crate) fn ready(&self) -> Option<&Ready> {
         self.ready.as_ref()
+    }
+
+    /// Name of the engine that is being made ready, or that computes.
+    pub(crate) fn engine_name(&self) -> Option<&str> {
+        self.asked_engine.as_deref().or(self.ready.as_ref().map(|ready| ready.name.as_str()))
+    }
+
+    /// Whether an engine that was asked for is being made ready while the one before goes on.
+    pub(crate) fn is_changing_engine(&self) -> bool {
+        self.asked_engine.is_some()
+    }
+
+    /// Name of the engine that the user asked for and got.
+    pub(crate) fn chosen_engine(&self) -> Option<&str> {
+        self.chosen_engine.as_deref()
     }
 
     pub(crate) fn source(&self) -> Option<&str> {

@@ -19,6 +19,7 @@ fn word(text: &str, start: u64, end: u64) -> Word {
 
 fn ready() -> Event {
     Event::Ready(Ready {
+        name: "rten".to_owned(),
         engine: crate::session::EngineInfo::default(),
         trained_norm: crate::session::Normalization::None,
         longest_window: 375,

@@ -1,8 +1,9 @@
 //! Everything a session can be told, at its side. Each change acts from the next hop on and is marked on the time axis.
 
-use eframe::egui::{Checkbox, RichText, Slider, Ui};
+use eframe::egui::{Checkbox, ComboBox, RichText, Slider, Ui};
 
 use crate::{
+    config::EngineName,
     session::{Command, EndpointSettings, FeatureNorm, Punctuation, Setting, TopK, WindowSettings},
     ui::{model::UiModel, theme::Palette},
     units::{enc_frames_from_secs, secs_from_enc_frames},
@@ -40,9 +41,30 @@ pub(crate) fn settings_ui(ui: &mut Ui, model: &UiModel, trace_audio: &mut bool, 
     if slider.on_hover_text("Candidates of the token head that each decision keeps").changed() {
         commands.push(Command::Set(Setting::TopK(TopK::from(top_k))));
     }
+    section(ui, "Engine");
+    commands.extend(engine_ui(ui, model));
     section(ui, "Traces");
     ui.add(Checkbox::new(trace_audio, "Keep the sound with a trace, so that it can be run again"))
         .on_hover_text("Holds for traces that the button starts, until the window is closed");
+}
+
+/// What computes. A change while dictation runs loses nothing: what is spoken meanwhile queues.
+fn engine_ui(ui: &mut Ui, model: &UiModel) -> Option<Command> {
+    let before = model.engine_name().and_then(EngineName::parse);
+    let mut engine = before;
+    ui.horizontal(|ui| {
+        let text = before.map_or("none", EngineName::as_str);
+        ComboBox::from_id_salt("engine").selected_text(text).show_ui(ui, |ui| {
+            for name in EngineName::ALL {
+                ui.selectable_value(&mut engine, Some(name), name.as_str());
+            }
+        });
+        if model.is_changing_engine() {
+            ui.spinner().on_hover_text("Being made ready; the engine before goes on meanwhile");
+        }
+    });
+    let asked = engine.filter(|_| engine != before && !model.is_changing_engine())?;
+    Some(Command::UseEngine(asked.as_str().to_owned()))
 }
 
 fn section(ui: &mut Ui, title: &str) {
