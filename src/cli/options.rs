@@ -133,7 +133,7 @@ impl ModelChoice {
         match name {
             EngineName::Rten => Ok(model.open_rten(self.threads)?),
             EngineName::OnnxRuntime => {
-                let runtime = OnnxRuntime::load(&libraries::onnxruntime(self.onnxruntime.as_deref()))?;
+                let runtime = OnnxRuntime::load(&libraries::onnxruntime(self.onnxruntime.as_deref(), false))?;
                 Ok(model.open_onnxruntime(&runtime, self.threads)?)
             }
         }
