@@ -5,6 +5,7 @@ To pin other versions, change PACKAGES and run this with network. It asks PyPI f
 only the directories of the wheels. Standard library only.
 """
 
+import functools
 import io
 import json
 import pathlib
@@ -85,6 +86,7 @@ class Remote(io.RawIOBase):
         return len(data)
 
 
+@functools.cache
 def wheels(project: str, version: str) -> dict[str, dict]:
     """The wheel for each platform, as the index describes it."""
     headers = {"Accept": "application/vnd.pypi.simple.v1+json"}
@@ -99,7 +101,7 @@ def wheels(project: str, version: str) -> dict[str, dict]:
         for platform, pattern in PLATFORMS.items():
             if match and re.search(pattern, match[2]) and not file.get("yanked"):
                 found[platform] = file
-    return found
+    return {platform: found[platform] for platform in PLATFORMS if platform in found}
 
 
 def members(file: dict, project: str) -> tuple[dict[str, str], int]:
@@ -123,7 +125,8 @@ def members(file: dict, project: str) -> tuple[dict[str, str], int]:
 
 
 def main() -> None:
-    out = ["# The engines' libraries: wheels of PyPI and what is taken out of them.", "# Written by scripts/engine-packages.py."]
+    out = ["# The engines' libraries: wheels of PyPI and what is taken out of them."]
+    out += ["# Written by scripts/engine-packages.py."]
     for name, version, parts in PACKAGES:
         out += ["", "[[package]]", f'name = "{name}"', f'version = "{version}"']
         for project, project_version, group, licence, accept in parts:
@@ -132,14 +135,13 @@ def main() -> None:
                     continue
                 wanted, size = members(file, project)
                 out += ["", "[[package.wheel]]", f'platform = "{platform}"', f'project = "{project}"']
-                out += [f'version = "{project_version}"', f'group = "{group}"'] if group else [f'version = "{project_version}"']
+                out += [f'version = "{project_version}"']
+                out += [f'group = "{group}"'] if group else []
                 out += [f'licence = "{licence}"', f"accept = {str(accept).lower()}", f'url = "{file["url"]}"']
                 out += [f"size = {file['size']}", f"unpacked = {size}", f'sha256 = "{file["hashes"]["sha256"]}"']
                 out += ["[package.wheel.files]"]
                 folder = f"{group}/" if group else ""
-                out += [
-                    f'"{folder}{place}" = "{member}"' for place, member in sorted(wanted.items())
-                ]
+                out += [f'"{folder}{place}" = "{member}"' for place, member in sorted(wanted.items())]
                 print(name, platform, file["filename"], file["size"], file=sys.stderr)
     path = pathlib.Path(__file__).resolve().parent.parent / "assets" / "engine-packages.toml"
     path.write_text("\n".join(out) + "\n")

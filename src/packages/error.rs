@@ -75,6 +75,12 @@ pub enum PackageError {
         /// Where it would be.
         folder: PathBuf,
     },
+    /// Another process installs or removes packages.
+    #[error("{}: expected nobody else at work here, found another process that installs or removes", root.display())]
+    Busy {
+        /// The folder of all packages.
+        root: PathBuf,
+    },
     /// The user asked to stop.
     #[error("stopped; what is installed stays as it was, and what came is kept")]
     Cancelled,

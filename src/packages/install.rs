@@ -9,7 +9,7 @@ use std::{
 use crate::{
     download::{self, Download, DownloadError, Limits, Progress},
     packages::{
-        Installed, Package, PackageError, State, Wheel,
+        Installed, Package, PackageError, State, Table, Wheel,
         error::file_error,
         installed::{self, new_folder, remove_folder, swap, sync_folder},
         package_folder,
@@ -68,7 +68,7 @@ pub fn install(
     notice: &mut dyn FnMut(&Notice<'_>),
 ) -> Result<Option<(PathBuf, Installed)>, PackageError> {
     let Install { root, package, wheels, .. } = *what;
-    fs::create_dir_all(root).map_err(file_error(root))?;
+    let _locked = installed::lock(root)?;
     installed::recover(root, &package.name)?;
     if is_installed(what, cancel, notice)? {
         return Ok(None);
@@ -104,6 +104,22 @@ pub fn install(
     // Only if nothing else waits in it.
     let _ = fs::remove_dir(&downloads);
     Ok(Some((folder, record)))
+}
+
+/// Removes downloads that no wheel of `table` is any more: those of older versions, never finished.
+pub fn tidy(root: &Path, table: &Table) -> Result<(), PackageError> {
+    let downloads = download_folder(root);
+    let Ok(entries) = fs::read_dir(&downloads) else { return Ok(()) };
+    let _locked = installed::lock(root)?;
+    let known: Vec<&str> =
+        table.packages().iter().flat_map(|package| &package.wheels).filter_map(Wheel::file_name).collect();
+    for path in entries.flatten().map(|entry| entry.path()) {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if !known.iter().any(|known| name.starts_with(known)) {
+            fs::remove_file(&path).map_err(file_error(&path))?;
+        }
+    }
+    Ok(())
 }
 
 /// Whether just this is installed, and its files are as they were. An error if something else has its place.

@@ -1,7 +1,8 @@
 //! What is in the data folder: reading, checking, putting in place and removing packages.
 
 use std::{
-    fs, io,
+    fs::{self, File, TryLockError},
+    io,
     path::{Path, PathBuf},
 };
 
@@ -121,12 +122,26 @@ impl Installed {
         use io::Write as _;
         let path = folder.join(FILE_NAME);
         let text = serde_json::to_string_pretty(self).map_err(|error| file_error(&path)(error.into()))?;
-        let written = fs::File::create(&path).and_then(|mut file| {
+        let written = File::create(&path).and_then(|mut file| {
             writeln!(file, "{text}")?;
             file.sync_all()
         });
         written.map_err(file_error(path))
     }
+}
+
+/// Holds the folder of all packages for this process until it is dropped.
+pub(super) fn lock(root: &Path) -> Result<File, PackageError> {
+    fs::create_dir_all(root).map_err(file_error(root))?;
+    let path = root.join(".lock");
+    let file = File::options().write(true).create(true).truncate(false).open(&path).map_err(file_error(&path))?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Err(PackageError::Busy { root: root.to_owned() }),
+        // A file system without locks.
+        Err(TryLockError::Error(error)) => log::debug!("{}: not locked: {error}", path.display()),
+    }
+    Ok(file)
 }
 
 /// The folder of a package below `root`. If a swap was broken off between its two renames, the old version still lies
@@ -170,6 +185,7 @@ pub fn remove(root: &Path, name: &str) -> Result<PathBuf, PackageError> {
         State::Unreadable if !folder.join(FILE_NAME).exists() => return Err(PackageError::Foreign { folder }),
         State::Unreadable | State::There(_) => {}
     }
+    let _locked = lock(root)?;
     // First out of the way, so that it is never there in part.
     let (gone, old) = (root.join(format!("{name}.gone")), old_folder(root, name));
     remove_folder(&gone)?;
@@ -217,7 +233,7 @@ pub(super) fn remove_folder(folder: &Path) -> Result<(), PackageError> {
 /// Names in a folder last through a loss of power only once the folder is written.
 #[cfg(unix)]
 pub(super) fn sync_folder(folder: &Path) -> Result<(), PackageError> {
-    fs::File::open(folder).and_then(|file| file.sync_all()).map_err(file_error(folder))
+    File::open(folder).and_then(|file| file.sync_all()).map_err(file_error(folder))
 }
 
 #[cfg(not(unix))]

@@ -10,6 +10,6 @@ mod table;
 mod wheel;
 
 pub use error::PackageError;
-pub use install::{Install, Notice, install, is_installed};
+pub use install::{Install, Notice, install, is_installed, tidy};
 pub use installed::{Installed, State, package_folder, remove, state};
 pub use table::{GROUP_CUDA, NAMES, Package, Table, VARIABLE, Wheel, platform};

@@ -8,7 +8,7 @@ use std::{
 };
 
 use dictoscope::packages::{
-    Install, Installed, Notice, PackageError, State, Table, install, package_folder, platform, remove, state,
+    Install, Installed, Notice, PackageError, State, Table, install, package_folder, platform, remove, state, tidy,
 };
 use tempfile::TempDir;
 use zip::{ZipWriter, write::SimpleFileOptions};
@@ -118,6 +118,7 @@ impl Shop {
     fn names(&self) -> Vec<String> {
         let mut names: Vec<_> =
             fs::read_dir(self.root()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.retain(|name| name != ".lock");
         names.sort();
         names
     }
@@ -238,4 +239,29 @@ fn what_is_removed_is_gone() {
     assert_eq!(shop.names(), [""; 0]);
     assert_eq!(state(&shop.root(), "onnxruntime").unwrap(), State::Missing);
     assert!(matches!(remove(&shop.root(), "onnxruntime"), Err(PackageError::Missing { .. })));
+}
+
+#[test]
+fn two_processes_do_not_install_at_once() {
+    let shop = Shop::good("1.0");
+    shop.install().unwrap();
+    let other = fs::File::options().write(true).open(shop.root().join(".lock")).unwrap();
+    other.lock().unwrap();
+    let error = shop.install_with(true, |_| false).unwrap_err();
+    assert!(matches!(error, PackageError::Busy { .. }), "{error}");
+    assert!(matches!(remove(&shop.root(), "onnxruntime"), Err(PackageError::Busy { .. })));
+    shop.holds("1.0");
+}
+
+#[test]
+fn unfinished_downloads_of_older_versions_go() {
+    let shop = Shop::good("1.0");
+    let downloads = shop.root().join("downloads");
+    fs::create_dir_all(&downloads).unwrap();
+    for name in ["small-0.whl.part", "small-0.whl.part.tag", "small-1.whl.part"] {
+        fs::write(downloads.join(name), "").unwrap();
+    }
+    tidy(&shop.root(), &shop.table).unwrap();
+    let left: Vec<_> = fs::read_dir(&downloads).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["small-1.whl.part"]);
 }

@@ -59,6 +59,7 @@ pub(super) fn run(args: &InstallArgs, console: &mut Console<'_>) -> anyhow::Resu
         (console.tell)(&format!("{name} {} is there already: {}", package.version, folder.display()));
         return Ok(Outcome::Done);
     }
+    packages::tidy(&root, &table)?;
     announce(&what, console);
     if wheels.iter().any(|wheel| wheel.accept) && !args.yes {
         ask(name)?;
