@@ -6,10 +6,12 @@
 mod attempt;
 mod error;
 mod http;
+mod lock;
 mod meter;
 mod part;
 
 pub use error::DownloadError;
+pub use lock::LockedFile;
 pub use meter::size_text;
 pub use part::{file_sha256, hex};
 

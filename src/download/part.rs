@@ -1,14 +1,14 @@
 //! The unfinished file: what came so far, its hash, and by what mark the server would know whether it is still the same.
 
 use std::{
-    fs::{self, File, OpenOptions, TryLockError},
+    fs::{self, File, OpenOptions},
     io::{self, Read, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
 };
 
 use sha2::{Digest, Sha256};
 
-use crate::download::DownloadError;
+use crate::download::{DownloadError, LockedFile};
 
 /// Bytes that are read and hashed at a time.
 const CHUNK: usize = 1 << 20;
@@ -16,7 +16,7 @@ const CHUNK: usize = 1 << 20;
 /// `NAME.part` and, once a server gave a mark, `NAME.part.tag` beside it. Locked as long as it is open.
 #[derive(Debug)]
 pub(super) struct Part {
-    file: File,
+    file: LockedFile,
     pub(super) path: PathBuf,
     tag_path: PathBuf,
     url: String,
@@ -51,12 +51,7 @@ impl Part {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
         let file = options.open(&path).map_err(file_error(&path))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(DownloadError::Busy { part: path }),
-            // A file system without locks.
-            Err(TryLockError::Error(error)) => log::debug!("{}: not locked: {error}", path.display()),
-        }
+        let Some(file) = LockedFile::take(file, &path) else { return Err(DownloadError::Busy { part: path }) };
         let (of, tag) = read_tag(&tag_path);
         let mut part = Self {
             file,

@@ -1,7 +1,7 @@
 //! What is in the data folder: reading, checking, putting in place and removing packages.
 
 use std::{
-    fs::{self, File, TryLockError},
+    fs::{self, File},
     io,
     path::{Path, PathBuf},
 };
@@ -9,7 +9,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    download::file_sha256,
+    download::{LockedFile, file_sha256},
     packages::{Package, PackageError, Wheel, error::file_error},
 };
 
@@ -131,17 +131,11 @@ impl Installed {
 }
 
 /// Holds the folder of all packages for this process until it is dropped.
-pub(super) fn lock(root: &Path) -> Result<File, PackageError> {
+pub(super) fn lock(root: &Path) -> Result<LockedFile, PackageError> {
     fs::create_dir_all(root).map_err(file_error(root))?;
     let path = root.join(".lock");
     let file = File::options().write(true).create(true).truncate(false).open(&path).map_err(file_error(&path))?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return Err(PackageError::Busy { root: root.to_owned() }),
-        // A file system without locks.
-        Err(TryLockError::Error(error)) => log::debug!("{}: not locked: {error}", path.display()),
-    }
-    Ok(file)
+    LockedFile::take(file, &path).ok_or_else(|| PackageError::Busy { root: root.to_owned() })
 }
 
 /// The folder of a package below `root`. If a swap was broken off between its two renames, the old version still lies
