@@ -1,5 +1,9 @@
-//! `dictoscope engines`: what can compute here, and why what cannot does not.
+//! `dictoscope engines`: what can compute here, and why what cannot does not; below it, its libraries come and go.
 
+mod install;
+mod remove;
+
+use clap::Subcommand;
 use serde_json::json;
 
 use crate::{
@@ -14,15 +18,33 @@ use crate::{
     engine::OnnxRuntime,
 };
 
+/// What is done about the engines' libraries.
+#[derive(Debug, Subcommand)]
+pub(super) enum EnginesVerb {
+    /// Fetch the libraries of an engine from PyPI into the data folder; without a name, list what there is.
+    Install(install::InstallArgs),
+    /// Remove what `dictoscope engines install` fetched.
+    Remove(remove::RemoveArgs),
+}
+
 pub(super) fn run(args: &EnginesArgs, console: &mut Console<'_>) -> anyhow::Result<Outcome> {
+    match &args.verb {
+        None => list(args, console),
+        Some(EnginesVerb::Install(args)) => install::run(args, console),
+        Some(EnginesVerb::Remove(args)) => remove::run(args, console),
+    }
+}
+
+fn list(args: &EnginesArgs, console: &mut Console<'_>) -> anyhow::Result<Outcome> {
     let settings = load_settings(console);
     let choice = ModelArgs::default().over(&settings);
     let model = choice.model()?;
     for name in EngineName::ALL {
         // Only an engine that opened a model is usable.
         let opened = choice.unchecked(name, &model).map(|engine| engine.info().clone());
-        let library = (name == EngineName::OnnxRuntime)
-            .then(|| OnnxRuntime::load(&libraries::onnxruntime(settings.onnxruntime.as_deref())).ok())
+        let gpu = name == EngineName::OnnxRuntimeCuda;
+        let library = (gpu || name == EngineName::OnnxRuntime)
+            .then(|| OnnxRuntime::load(&libraries::onnxruntime(settings.onnxruntime.as_deref(), gpu)).ok())
             .flatten();
         let chosen = name == choice.engine;
         if args.json {
