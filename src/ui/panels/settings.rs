@@ -54,7 +54,7 @@ fn engine_ui(ui: &mut Ui, model: &UiModel) -> Option<Command> {
     let mut engine = before;
     ui.horizontal(|ui| {
         let text = before.map_or("none", EngineName::as_str);
-        ComboBox::from_id_salt("engine").selected_text(text).show_ui(ui, |ui| {
+        ComboBox::from_label("computes").selected_text(text).show_ui(ui, |ui| {
             for name in EngineName::ALL {
                 ui.selectable_value(&mut engine, Some(name), name.as_str());
             }
