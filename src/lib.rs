@@ -10,6 +10,7 @@
 //!      models    where a model's files come from
 //!   -> decode    decisions (token, duration, margins), words
 //!   -> session   windows, commit line, grey tail, utterances, threads
+//!   -> output    committed words: the journal
 //!   -> trace     a run written down, line by line
 //!   -> parity    two runs or two engines held against each other
 //!   -> ui, cli   what a person sees
@@ -27,6 +28,7 @@ pub mod download;
 pub mod engine;
 pub mod features;
 pub mod models;
+pub mod output;
 pub mod packages;
 pub mod parity;
 pub mod session;

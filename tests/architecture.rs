@@ -17,6 +17,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("models", &["engine", "features", "units"]),
     ("decode", &["models", "engine", "features", "units"]),
     ("session", &["decode", "models", "engine", "features", "audio", "units"]),
+    ("output", &["session", "decode", "engine", "units"]),
     ("trace", &["session", "decode", "models", "engine", "features", "audio", "units"]),
     ("parity", &["trace", "session", "decode", "models", "engine", "features", "audio", "units"]),
     ("config", &["session", "decode", "features", "units"]),
@@ -26,7 +27,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
         "cli",
         &[
             "ui", "parity", "trace", "config", "session", "decode", "models", "engine", "features", "audio", "units",
-            "packages", "download",
+            "output", "packages", "download",
         ],
     ),
 ];

@@ -15,7 +15,9 @@ use common::{THREADS, clip, embedded, run, scripted::Faulty, stream};
 use dictoscope::{
     decode::{Word, text_of},
     engine::Engine,
-    session::{Command, Engines, Event, LiveHandle, PlotItem, SessionSettings, Setting, Source, WindowSettings},
+    session::{
+        Command, Engines, Event, Guests, LiveHandle, PlotItem, SessionSettings, Setting, Source, WindowSettings,
+    },
 };
 
 /// A debug build on a loaded machine.
@@ -27,7 +29,7 @@ fn open(wrap: impl Fn(Box<dyn Engine>) -> Box<dyn Engine> + Send + 'static) -> L
         let engine = model.open_rten(THREADS).map_err(|error| error.to_string())?;
         Ok((model, wrap(engine)))
     };
-    LiveHandle::spawn(Engines::only(opener), None, SessionSettings::default(), Arc::new(|| ()))
+    LiveHandle::spawn(Engines::only(opener), Guests::default(), SessionSettings::default(), Arc::new(|| ()))
 }
 
 fn file(name: &str) -> Command {
@@ -117,7 +119,7 @@ fn open_several(chosen: &str, fallback: Option<&str>) -> LiveHandle {
     };
     let (chosen, fallback) = (chosen.to_owned(), fallback.map(ToOwned::to_owned));
     let engines = Engines { open: Box::new(opener), chosen, fallback };
-    LiveHandle::spawn(engines, None, SessionSettings::default(), Arc::new(|| ()))
+    LiveHandle::spawn(engines, Guests::default(), SessionSettings::default(), Arc::new(|| ()))
 }
 
 #[test]

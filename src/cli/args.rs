@@ -8,7 +8,7 @@ use clap::{
 };
 
 use crate::{
-    cli::{engines::EnginesVerb, margins::MarginsArgs, parity::ParityArgs, replay::ReplayArgs},
+    cli::{engines::EnginesVerb, history::HistoryArgs, margins::MarginsArgs, parity::ParityArgs, replay::ReplayArgs},
     config::{EngineName, Theme},
     session::{FeatureNorm, Punctuation},
 };
@@ -61,6 +61,8 @@ pub(super) enum Verb {
     Devices(DevicesArgs),
     /// List what can compute, and why what cannot does not; install and remove its libraries.
     Engines(EnginesArgs),
+    /// What was dictated: list, show, search, export, delete.
+    History(HistoryArgs),
     /// Look at a trace in the window, run it again, or hold it against another.
     Replay(ReplayArgs),
     /// Count how close decisions were, and how many would flip under noise.

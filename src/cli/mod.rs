@@ -7,6 +7,7 @@ mod devices;
 mod dictate;
 mod engine_checks;
 mod engines;
+mod history;
 mod json;
 mod libraries;
 mod margins;
@@ -43,6 +44,7 @@ pub fn run(cli: Cli, console: &mut Console<'_>) -> anyhow::Result<Outcome> {
         Some(Verb::Transcribe(args)) => transcribe::run(&args, console),
         Some(Verb::Devices(args)) => devices::run(&args, console),
         Some(Verb::Engines(args)) => engines::run(&args, console),
+        Some(Verb::History(args)) => history::run(&args, console),
         Some(Verb::Replay(args)) => replay::run(&args, console),
         Some(Verb::Margins(args)) => margins::run(&args, console),
         Some(Verb::Bench(args)) => bench::run(&args, console),

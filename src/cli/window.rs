@@ -5,9 +5,9 @@ use std::fs;
 use anyhow::Context;
 
 use crate::{
-    cli::{Outcome, args::WindowArgs},
+    cli::{Outcome, args::WindowArgs, history::keeper},
     config::{Loaded, Settings, settings_path},
-    session::{LiveHandle, Source},
+    session::{Guests, LiveHandle, Source},
     ui::{self, UiOptions},
 };
 
@@ -24,9 +24,12 @@ pub(super) fn run(args: &WindowArgs) -> anyhow::Result<Outcome> {
     let settings = with_flags(&stored, args);
     let flagged = settings.clone();
     let (engines, session) = (args.model.over(&settings).engines(), settings.session);
-    let tracing = args.trace.tracing(args.source.name());
+    let guests = Guests {
+        tracing: Some(args.trace.tracing(args.source.name())),
+        journal: keeper(&settings, |text| notices.push(text.to_owned())),
+    };
     ui::run(UiOptions {
-        connect: Box::new(move |waker| LiveHandle::spawn(engines, Some(tracing), session, waker)),
+        connect: Box::new(move |waker| LiveHandle::spawn(engines, guests, session, waker)),
         settings,
         source: args.source.file.clone().map(|path| Source::File { path, real_time: true }),
         notices,

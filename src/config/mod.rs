@@ -69,6 +69,22 @@ impl EngineName {
     }
 }
 
+/// What is kept of dictations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct HistorySettings {
+    /// Write committed words down.
+    pub keep: bool,
+    /// Days after which a dictation is deleted; 0 keeps all.
+    pub days: u32,
+}
+
+impl Default for HistorySettings {
+    fn default() -> Self {
+        Self { keep: true, days: 0 }
+    }
+}
+
 /// Everything that outlives a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -97,6 +113,8 @@ pub struct Settings {
     /// ONNX Runtime's library; `None` looks for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub onnxruntime: Option<PathBuf>,
+    /// The journal of what was dictated.
+    pub history: HistorySettings,
     /// Windows, voice gate, normalisation, punctuation.
     pub session: SessionSettings,
 }
@@ -113,6 +131,7 @@ impl Default for Settings {
             fallback: None,
             gpu: None,
             onnxruntime: None,
+            history: HistorySettings::default(),
             session: SessionSettings::default(),
         }
     }

@@ -34,6 +34,8 @@ pub(super) const KEYS: &[(&str, Kind)] = &[
     ("engine", Kind::Choice(ENGINES)),
     ("fallback", Kind::Choice(ENGINES)),
     ("gpu", Kind::Whole(0, 255)),
+    ("history.keep", Kind::Flag),
+    ("history.days", Kind::Whole(0, 36_500)),
     ("onnxruntime", Kind::Folder),
     ("session.feature_norm", Kind::Choice(&["model", "per_feature", "running", "none"])),
     ("session.punctuation", Kind::Choice(&["off", "leading", "all"])),

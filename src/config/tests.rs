@@ -25,6 +25,8 @@ fn changed() -> Settings {
         onnxruntime: Some(std::env::temp_dir().join("libonnxruntime.so")),
         ..Settings::default()
     };
+    settings.history.keep = false;
+    settings.history.days = 30;
     settings.session.window.hop_secs = 0.48;
     settings.session.window.left_secs = 8.0;
     settings.session.window.right_secs = 1.5;

@@ -89,12 +89,13 @@ impl Control {
                 let config = CaptureConfig { device: device.clone(), ..CaptureConfig::default() };
                 Capture::start(config, || {}).map(|(capture, blocks)| {
                     let level = capture.level_reader();
-                    self.hand_over(Work::Attach(blocks));
+                    let name = device.clone().unwrap_or_else(|| "default microphone".to_owned());
+                    self.hand_over(Work::Attach(blocks, name));
                     self.source = Running::Microphone(capture, level);
                 })
             }
             Source::File { path, real_time } => FileSource::start(path, *real_time).map(|(file, blocks)| {
-                self.hand_over(Work::Attach(blocks));
+                self.hand_over(Work::Attach(blocks, file.name.clone()));
                 self.outbox.send(Event::Started { source: file.name.clone() });
                 self.source = Running::File(file);
             }),

@@ -10,11 +10,8 @@ use crossbeam_channel::{Receiver, Sender};
 use log::{error, warn};
 
 use crate::session::{
-    Command, Event, LevelSnapshot, LiveSnapshot, PlotItem, SessionSettings,
-    control::Control,
-    live_probe::LiveProbe,
-    outbox::Outbox,
-    worker::{Engines, Tracing, Worker},
+    Command, Engines, Event, Guests, LevelSnapshot, LiveSnapshot, PlotItem, SessionSettings, control::Control,
+    live_probe::LiveProbe, outbox::Outbox, worker::Worker,
 };
 
 /// Called from the threads behind the handle whenever there is something new to draw. Must not block.
@@ -53,8 +50,8 @@ impl std::fmt::Debug for LiveHandle {
 
 impl LiveHandle {
     /// Starts the threads; the model is loaded on one of them, then [`Event::Ready`] comes, or [`Event::EngineFailed`].
-    /// `tracing`: how the run is written down, if it can be.
-    pub fn spawn(engines: Engines, tracing: Option<Tracing>, settings: SessionSettings, waker: Waker) -> Self {
+    /// `guests`: who writes it down.
+    pub fn spawn(engines: Engines, guests: Guests, settings: SessionSettings, waker: Waker) -> Self {
         let (commands, command_receiver) = crossbeam_channel::bounded(COMMANDS);
         let (work, work_receiver) = crossbeam_channel::bounded(WORK);
         let (event_sender, events) = crossbeam_channel::bounded(EVENTS);
@@ -65,7 +62,7 @@ impl LiveHandle {
             Control::new(command_receiver, work, Outbox::new(event_sender.clone(), Arc::clone(&waker)), level_input);
         let mut refusals = Outbox::new(event_sender.clone(), Arc::clone(&waker));
         let probe = LiveProbe::new(Outbox::new(event_sender, waker), plot_sender, live_input);
-        let worker = Worker::new(engines, tracing, settings, work_receiver, probe);
+        let worker = Worker::new(engines, guests, settings, work_receiver, probe);
         let spawned = [
             thread::Builder::new().name("control".to_owned()).spawn(move || control.run()),
             thread::Builder::new().name("inference".to_owned()).spawn(move || worker.run()),

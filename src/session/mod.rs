@@ -6,6 +6,7 @@ mod control;
 mod endpoint;
 mod error;
 mod file_source;
+mod guests;
 mod handle;
 mod hop;
 mod live;
@@ -23,6 +24,7 @@ mod worker;
 
 pub use crate::engine::EngineInfo;
 pub use error::SessionError;
+pub use guests::{Engines, Guests, OpenEngine, OpenJournal, OpenTrace, TraceGuest, Tracing};
 pub use handle::{LiveHandle, Waker};
 pub use live::{HopPlot, HopTiming, LevelSnapshot, LiveSnapshot, PlotItem};
 pub use message::{Command, DeviceEntry, Event, Ready, Source};
@@ -32,4 +34,3 @@ pub use settings::{
     EndpointSettings, FeatureNorm, Normalization, Punctuation, SessionSettings, Setting, TopK, WindowSettings,
 };
 pub use stopwatch::StageTimer;
-pub use worker::{Engines, OpenEngine, OpenTrace, TraceGuest, Tracing};

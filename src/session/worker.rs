@@ -2,7 +2,6 @@
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    path::PathBuf,
     time::Duration,
 };
 
@@ -10,76 +9,17 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 
 use crate::{
     audio::AudioBlock,
-    engine::Engine,
-    models::Model,
-    session::{Event, Probe, Ready, Session, SessionError, SessionSettings, Setting, live_probe::LiveProbe},
+    session::{
+        Engines, Event, Guests, Probe, Ready, Session, SessionError, SessionSettings, Setting, TraceGuest,
+        live_probe::LiveProbe,
+    },
     units::{SAMPLES_PER_MEL, SampleIdx},
 };
 
-/// Loads the model and the engine of a name; called on the inference thread, again after a failure. The error is shown
-/// as it is.
-pub type OpenEngine = Box<dyn Fn(&str) -> Result<(Model, Box<dyn Engine>), String> + Send>;
-
-/// What may compute.
-pub struct Engines {
-    /// Makes one of them ready.
-    pub open: OpenEngine,
-    /// Name of the one to begin with.
-    pub chosen: String,
-    /// Name of the one to go on with when the chosen one cannot be had or fails; `None` where the user allowed none.
-    pub fallback: Option<String>,
-}
-
-impl Engines {
-    /// One engine, by the name `only`, and no other; for tests and tools.
-    pub fn only(open: impl Fn() -> Result<(Model, Box<dyn Engine>), String> + Send + 'static) -> Self {
-        Self { open: Box::new(move |_| open()), chosen: "only".to_owned(), fallback: None }
-    }
-}
-
-impl std::fmt::Debug for Engines {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { chosen, fallback, .. } = self;
-        f.debug_struct("Engines").field("chosen", chosen).field("fallback", fallback).finish_non_exhaustive()
-    }
-}
-
-/// Makes the guest that writes the session down, on the inference thread. `audio`: the sound is to be kept too.
-/// The error is shown as it is.
-pub type OpenTrace = Box<dyn FnMut(&mut Session, bool) -> Result<TraceGuest, String> + Send>;
-
-/// A guest that writes the session down beside the window. Dropping it ends the file.
-pub struct TraceGuest {
-    /// The file.
-    pub path: PathBuf,
-    /// What listens.
-    pub probe: Box<dyn Probe + Send>,
-}
-
-impl std::fmt::Debug for TraceGuest {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("TraceGuest").field("path", &self.path).finish_non_exhaustive()
-    }
-}
-
-/// How a run is written down.
-pub struct Tracing {
-    /// Makes the trace.
-    pub open: OpenTrace,
-    /// As soon as the model is loaded; else when [`crate::session::Command::StartTrace`] says so.
-    pub at_once: bool,
-}
-
-impl std::fmt::Debug for Tracing {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Tracing").field("at_once", &self.at_once).finish_non_exhaustive()
-    }
-}
-
 /// From the control thread to the inference thread.
 pub(super) enum Work {
-    /// Blocks of a new source, from position 0. The ring is abandoned when the source has ended.
-    Attach(rtrb::Consumer<AudioBlock>),
+    /// Blocks of a new source, from position 0, and its name. The ring is abandoned when the source has ended.
+    Attach(rtrb::Consumer<AudioBlock>, String),
     Set(Setting),
     StartTrace {
         audio: bool,
@@ -102,14 +42,17 @@ pub(super) struct Worker {
     settings: SessionSettings,
     work: Receiver<Work>,
     probe: LiveProbe,
-    tracing: Option<Tracing>,
+    guests: Guests,
     trace: Option<TraceGuest>,
+    /// Keeps the words of the source that is attached.
+    journal: Option<Box<dyn Probe + Send>>,
     /// The newest trace keeps the sound too.
     trace_audio: bool,
     session: Option<Session>,
     /// A session whose engine failed: it waits for another one.
     stranded: Option<Session>,
     source: Option<Attached>,
+    source_name: String,
     failures: u32,
 }
 
@@ -129,7 +72,7 @@ enum Next {
 impl Worker {
     pub(super) fn new(
         engines: Engines,
-        tracing: Option<Tracing>,
+        guests: Guests,
         settings: SessionSettings,
         work: Receiver<Work>,
         probe: LiveProbe,
@@ -139,12 +82,14 @@ impl Worker {
             settings,
             work,
             probe,
-            tracing,
+            guests,
             trace: None,
+            journal: None,
             trace_audio: false,
             session: None,
             stranded: None,
             source: None,
+            source_name: String::new(),
             failures: 0,
         }
     }
@@ -205,11 +150,12 @@ impl Worker {
         }));
         self.failures = 0;
         self.session = Some(session);
+        self.open_journal();
         // One trace is about one engine.
         if traced {
             self.stop_trace();
         }
-        if traced || self.tracing.as_mut().is_some_and(|tracing| std::mem::take(&mut tracing.at_once)) {
+        if traced || self.guests.tracing.as_mut().is_some_and(|tracing| std::mem::take(&mut tracing.at_once)) {
             self.start_trace(self.trace_audio);
         }
         Ok(())
@@ -245,12 +191,14 @@ impl Worker {
 
     fn take(&mut self, work: Work) {
         match work {
-            Work::Attach(blocks) => {
+            Work::Attach(blocks, name) => {
                 // Positions go on from what was taken in before, also by a session that a panic ended.
                 let taken = self.probe.taken();
                 let offset = self.session.as_mut().map_or(taken, |session| session.next_start(taken));
                 self.probe.snapshot.lost_samples = 0;
                 self.source = Some(Attached { blocks, offset });
+                self.source_name = name;
+                self.open_journal();
             }
             Work::Set(setting) => {
                 let Some(session) = &mut self.session else { return };
@@ -266,8 +214,20 @@ impl Worker {
         }
     }
 
+    /// Begins to keep the words of the source, once there are both a source and an engine.
+    fn open_journal(&mut self) {
+        let (Some(open), Some(session), Some(_), None) =
+            (&mut self.guests.journal, &self.session, &self.source, &self.journal)
+        else {
+            return;
+        };
+        self.journal = Some(open(&self.source_name, session.engine_info()));
+    }
+
     fn start_trace(&mut self, audio: bool) {
-        let (Some(tracing), Some(session), None) = (&mut self.tracing, &mut self.session, &self.trace) else { return };
+        let (Some(tracing), Some(session), None) = (&mut self.guests.tracing, &mut self.session, &self.trace) else {
+            return;
+        };
         self.trace_audio = audio;
         match (tracing.open)(session, audio) {
             Ok(guest) => {
@@ -297,16 +257,19 @@ impl Worker {
         let (Some(session), Some(source)) = (&mut self.session, &mut self.source) else { return Next::Idle };
         let hops = self.probe.hops;
         let mut trace = self.trace.as_mut().map(|trace| &mut trace.probe);
+        // The journal first: words are on their way to the disk before anybody sees them.
+        let mut journal = self.journal.as_mut();
         let done = match source.blocks.pop() {
             Ok(block) => {
                 let start = SampleIdx(source.offset.0 + block.start.0);
                 let block = AudioBlock::new(start, block.samples());
                 self.probe.plot_level(&block);
-                guarded(|| session.push(&block, &mut (&mut self.probe, &mut trace))).map(|()| Next::Continue)
+                guarded(|| session.push(&block, &mut (&mut journal, (&mut self.probe, &mut trace))))
+                    .map(|()| Next::Continue)
             }
             // Abandoned is asked before empty: a block pushed in between is not lost.
             Err(_) if session.is_exhausted() || source.blocks.is_abandoned() && source.blocks.is_empty() => {
-                guarded(|| session.finish(&mut (&mut self.probe, &mut trace))).map(|()| Next::Idle)
+                guarded(|| session.finish(&mut (&mut journal, (&mut self.probe, &mut trace)))).map(|()| Next::Idle)
             }
             Err(_) => return Next::Wait(TICK),
         };
@@ -316,6 +279,9 @@ impl Worker {
                 self.failures = 0;
                 if self.probe.hops != hops || matches!(next, Next::Idle) {
                     self.probe.publish(queued);
+                    if let Some(reason) = journal.as_mut().and_then(|journal| journal.fault()) {
+                        self.probe.outbox.send(Event::Notice(reason));
+                    }
                     if trace.is_some_and(|trace| {
                         trace.fault().map(|reason| self.probe.outbox.send(Event::Notice(reason))).is_some()
                     }) {
@@ -324,6 +290,7 @@ impl Worker {
                 }
                 if matches!(next, Next::Idle) {
                     self.source = None;
+                    self.journal = None;
                     self.probe.outbox.send(Event::Stopped);
                 }
                 next

@@ -17,8 +17,8 @@ use anyhow::{Context, anyhow};
 use crossbeam_channel::bounded;
 
 use crate::{
-    cli::{Console, Outcome, args::DictateArgs, options::load_settings},
-    session::{Command, Event, LiveHandle, Source},
+    cli::{Console, Outcome, args::DictateArgs, history::keeper, options::load_settings},
+    session::{Command, Event, Guests, LiveHandle, Source},
 };
 
 /// How a dictation is shown; one for eyes, one for programs.
@@ -62,7 +62,7 @@ pub(super) fn run(args: &DictateArgs, console: &mut Console<'_>) -> anyhow::Resu
     }
     let mut live = LiveHandle::spawn(
         args.model.over(&settings).engines(),
-        Some(tracing),
+        Guests { tracing: Some(tracing), journal: keeper(&settings, |text| (console.tell)(text)) },
         args.session.over(settings.session),
         Arc::new(move || {
             let _ = wake.try_send(());

@@ -1,0 +1,230 @@
+//! Writes one dictation: a guest of the session hands lines to a thread of its own, which holds nothing up.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Write},
+    path::{Path, PathBuf},
+    thread::{self, JoinHandle},
+};
+
+use crossbeam_channel::{Receiver, Sender, TrySendError};
+
+use crate::{
+    engine::EngineInfo,
+    output::journal::{Journal, JournalError, JournalLine, JournalWord, line::FORMAT},
+    session::{Probe, Stage},
+    units::{EncIdx, SAMPLE_RATE_HZ},
+};
+
+/// Lines that may wait for a slow disk: more than an hour of dictation.
+const LINES: usize = 16_384;
+
+/// What the thread does with a line.
+enum Order {
+    Write(JournalLine),
+    /// The same, and the disk must have it.
+    Sync(JournalLine),
+}
+
+/// The guest that writes a dictation down. The file is made when the first word comes; dropping it ends the file.
+#[derive(Debug)]
+pub struct JournalWriter {
+    journal: Journal,
+    source: String,
+    engine: String,
+    model: String,
+    /// Frame of the first utterance: times count from there.
+    origin: Option<EncIdx>,
+    file: Option<Running>,
+    /// What went wrong and was not told yet.
+    fault: Option<String>,
+    /// Something went wrong: nothing more is written.
+    given_up: bool,
+}
+
+/// An open file and its thread.
+#[derive(Debug)]
+struct Running {
+    path: PathBuf,
+    orders: Option<Sender<Order>>,
+    thread: Option<JoinHandle<io::Result<()>>>,
+}
+
+impl JournalWriter {
+    /// A dictation of `source` with the engine of `info`.
+    pub fn new(journal: &Journal, source: String, info: &EngineInfo) -> Self {
+        Self {
+            journal: journal.clone(),
+            source,
+            engine: format!("{}, {}", info.engine, info.device),
+            model: info.model.clone(),
+            origin: None,
+            file: None,
+            fault: None,
+            given_up: false,
+        }
+    }
+
+    fn give_up(&mut self, reason: String) {
+        self.fault = Some(reason);
+        self.given_up = true;
+    }
+
+    /// Hands a line over; the first makes the file.
+    fn send(&mut self, order: Order) {
+        if self.given_up {
+            return;
+        }
+        if self.file.is_none() {
+            let begin = JournalLine::Begin {
+                format: FORMAT.to_owned(),
+                at: now(),
+                source: self.source.clone(),
+                engine: self.engine.clone(),
+                model: self.model.clone(),
+            };
+            match Running::create(&self.journal, &begin) {
+                Ok(file) => self.file = Some(file),
+                Err(error) => {
+                    self.give_up(format!("{error}; what is said is not kept"));
+                    return;
+                }
+            }
+        }
+        let Some(file) = &mut self.file else { return };
+        let Some(orders) = &file.orders else { return };
+        let reason = match orders.try_send(order) {
+            Ok(()) => return,
+            Err(TrySendError::Full(_)) => "the disk is too slow".to_owned(),
+            Err(TrySendError::Disconnected(_)) => {
+                file.finish().err().map_or_else(|| "its thread ended".to_owned(), |error| error.to_string())
+            }
+        };
+        let reason = format!("{}: the journal is incomplete: {reason}", file.path.display());
+        self.give_up(reason);
+    }
+}
+
+impl Probe for JournalWriter {
+    fn on(&mut self, stage: Stage<'_>) {
+        match stage {
+            Stage::UtteranceStart(at) => {
+                self.origin.get_or_insert(at);
+            }
+            Stage::Committed(words) => {
+                let offset = self.origin.unwrap_or_default().secs();
+                let words = words.iter().map(|word| JournalWord::of(word, offset)).collect();
+                self.send(Order::Write(JournalLine::Words { at: now(), words }));
+            }
+            // Utterances without a word make no file.
+            Stage::UtteranceEnd(at, _) if self.file.is_some() => {
+                let end = at.secs() - self.origin.unwrap_or_default().secs();
+                self.send(Order::Sync(JournalLine::Utterance { end }));
+            }
+            Stage::Gap(_, samples) if self.file.is_some() => {
+                let millis = samples as f64 * 1000.0 / f64::from(SAMPLE_RATE_HZ);
+                self.send(Order::Write(JournalLine::Note {
+                    at: now(),
+                    text: format!("{millis:.0} ms of sound are missing"),
+                }));
+            }
+            _ => {}
+        }
+    }
+
+    fn fault(&mut self) -> Option<String> {
+        // A thread that ended early met an error that no line has told yet.
+        if self.fault.is_none()
+            && let Some(file) = &mut self.file
+            && file.thread.as_ref().is_some_and(JoinHandle::is_finished)
+            && let Err(error) = file.finish()
+        {
+            return Some(format!("{}: the journal is incomplete: {error}", file.path.display()));
+        }
+        self.fault.take()
+    }
+}
+
+impl Drop for JournalWriter {
+    fn drop(&mut self) {
+        if self.file.is_some() {
+            self.send(Order::Sync(JournalLine::End { at: now() }));
+        }
+        if let Some(Err(error)) = self.file.as_mut().map(Running::finish) {
+            log::error!("the journal is incomplete: {error}");
+        }
+    }
+}
+
+impl Running {
+    fn create(journal: &Journal, begin: &JournalLine) -> Result<Self, JournalError> {
+        let io = |source| JournalError::Io { path: journal.folder.clone(), action: "written", source };
+        private_folder(&journal.folder).map_err(io)?;
+        let (path, mut file) = new_file(&journal.folder).map_err(io)?;
+        write_line(&mut file, begin).map_err(io)?;
+        let (orders, receiver) = crossbeam_channel::bounded(LINES);
+        let thread = thread::Builder::new().name("journal".to_owned()).spawn(move || write_all(&mut file, &receiver));
+        Ok(Self { path, orders: Some(orders), thread: Some(thread.map_err(io)?) })
+    }
+
+    /// Waits for the last line; the first error that writing met.
+    fn finish(&mut self) -> io::Result<()> {
+        self.orders = None;
+        let Some(thread) = self.thread.take() else { return Ok(()) };
+        thread.join().unwrap_or_else(|_| Err(io::Error::other("the journal's thread panicked")))
+    }
+}
+
+/// Body of the thread "journal".
+fn write_all(file: &mut File, orders: &Receiver<Order>) -> io::Result<()> {
+    for order in orders {
+        match order {
+            Order::Write(line) => write_line(file, &line)?,
+            Order::Sync(line) => {
+                write_line(file, &line)?;
+                file.sync_data()?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn write_line(file: &mut File, line: &JournalLine) -> io::Result<()> {
+    let mut text = serde_json::to_vec(line)?;
+    text.push(b'\n');
+    // Unbuffered: what the kernel has outlives the program.
+    file.write_all(&text)
+}
+
+/// A folder that only its user can look into.
+fn private_folder(folder: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
+/// A new file named by the time in UTC, which only its user can read.
+fn new_file(folder: &Path) -> io::Result<(PathBuf, File)> {
+    let stem = jiff::Timestamp::now().strftime("%Y%m%d-%H%M%S").to_string();
+    let mut options = OpenOptions::new();
+    options.append(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    for n in 0_u32.. {
+        let name = if n == 0 { format!("{stem}.jsonl") } else { format!("{stem}-{n}.jsonl") };
+        let path = folder.join(name);
+        match options.open(&path) {
+            Ok(file) => return Ok((path, file)),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(io::Error::from(io::ErrorKind::AlreadyExists))
+}
+
+/// Milliseconds since 1970, UTC.
+fn now() -> i64 {
+    jiff::Timestamp::now().as_millisecond()
+}

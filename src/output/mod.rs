@@ -1,0 +1,7 @@
+//! Where committed words go: onto the disk first, then to whoever asked for them.
+
+mod journal;
+
+pub use journal::{
+    Dictation, ExportFormat, Journal, JournalError, JournalLine, JournalWord, JournalWriter, Retention, Summary, export,
+};
