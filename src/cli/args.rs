@@ -131,9 +131,30 @@ pub(super) struct DevicesArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct EnginesArgs {
+    #[command(subcommand)]
+    pub(super) verb: Option<EnginesVerb>,
     /// Print JSON Lines: one engine a line.
     #[arg(long, value_parser = BoolishValueParser::new())]
     pub(super) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum EnginesVerb {
+    /// Build the plans that TensorRT runs a model from; needs no GPU unless it is to be for this one.
+    Build(BuildArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct BuildArgs {
+    /// Arithmetic. In fp16 normalisation, softmax and sums of the residual stream stay fp32.
+    #[arg(long, value_name = "WHICH", default_value = "fp32", value_parser = ["fp32", "fp16"])]
+    pub(super) precision: String,
+    /// GPUs by compute capability, as sm_89,sm_120; here is the one in this machine.
+    #[arg(long = "for", value_name = "GPUS", default_value = "here", value_delimiter = ',')]
+    pub(super) gpus: Vec<String>,
+    /// Folder with a contract.json, instead of the embedded model.
+    #[arg(long, value_name = "DIR")]
+    pub(super) model: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -5,25 +5,34 @@ use serde_json::json;
 use crate::{
     cli::{
         Console, Outcome,
-        args::{EnginesArgs, ModelArgs},
+        args::{EnginesArgs, EnginesVerb, ModelArgs},
         console::message_of,
         libraries,
         options::load_settings,
+        plans,
     },
     config::EngineName,
     engine::OnnxRuntime,
 };
 
 pub(super) fn run(args: &EnginesArgs, console: &mut Console<'_>) -> anyhow::Result<Outcome> {
+    if let Some(EnginesVerb::Build(args)) = &args.verb {
+        return plans::build(args, console);
+    }
     let settings = load_settings(console);
     let choice = ModelArgs::default().over(&settings);
     let model = choice.model()?;
     for name in EngineName::ALL {
         // Only an engine that opened a model is usable.
         let opened = choice.unchecked(name, &model).map(|engine| engine.info().clone());
-        let library = (name == EngineName::OnnxRuntime)
-            .then(|| OnnxRuntime::load(&libraries::onnxruntime(settings.onnxruntime.as_deref())).ok())
-            .flatten();
+        let library = match name {
+            EngineName::Rten => None,
+            EngineName::OnnxRuntime => OnnxRuntime::load(&libraries::onnxruntime(settings.onnxruntime.as_deref()))
+                .ok()
+                .map(|library| library.path().display().to_string()),
+            EngineName::TensorRt => plans::library(),
+        };
+        let note = (name == EngineName::TensorRt).then(plans::note).flatten();
         let chosen = name == choice.engine;
         if args.json {
             console.json(&json!({
@@ -32,7 +41,8 @@ pub(super) fn run(args: &EnginesArgs, console: &mut Console<'_>) -> anyhow::Resu
                 "usable": opened.is_ok(),
                 "engine": opened.as_ref().ok().map(|info| &info.engine),
                 "device": opened.as_ref().ok().map(|info| &info.device),
-                "library": library.as_ref().map(OnnxRuntime::path),
+                "library": library,
+                "note": note,
                 "reason": opened.as_ref().err().map(message_of),
             }))?;
             continue;
@@ -42,10 +52,10 @@ pub(super) fn run(args: &EnginesArgs, console: &mut Console<'_>) -> anyhow::Resu
             Ok(info) => write!(console.out, "{mark} {}: {}, {}", name.as_str(), info.engine, info.device)?,
             Err(error) => write!(console.out, "{mark} {}: not usable: {}", name.as_str(), message_of(error))?,
         }
-        match library {
-            Some(library) => writeln!(console.out, " ({})", library.path().display())?,
-            None => writeln!(console.out)?,
+        for remark in [library, note].into_iter().flatten() {
+            write!(console.out, " ({remark})")?;
         }
+        writeln!(console.out)?;
     }
     console.out.flush()?;
     Ok(Outcome::Done)

@@ -1,4 +1,4 @@
-//! Where ONNX Runtime's library may be: as the settings say, as the environment says, in the data folder, or the system's.
+//! Where the libraries of ONNX Runtime and TensorRT may be: as the settings say, as the environment says, in the data folder, or the system's.
 
 use std::{
     env, fs,
@@ -40,6 +40,23 @@ pub(super) fn onnxruntime(settings: Option<&Path>) -> Vec<PathBuf> {
 /// The folder with CUDA's libraries, if it was named; else the loader looks where it always does.
 pub(super) fn cuda() -> Option<PathBuf> {
     env::var_os("DICTOSCOPE_CUDA").map(PathBuf::from)
+}
+
+/// Names TensorRT's library or the folder it is in.
+#[cfg(feature = "tensorrt")]
+const TENSORRT_VARIABLE: &str = "DICTOSCOPE_TENSORRT";
+/// In the data folder: for libraries of the program's own.
+#[cfg(feature = "tensorrt")]
+const TENSORRT_INSTALLED: &str = "engines/tensorrt";
+
+/// The same for TensorRT: files or folders.
+#[cfg(feature = "tensorrt")]
+pub(super) fn tensorrt() -> Vec<PathBuf> {
+    if let Some(given) = env::var_os(TENSORRT_VARIABLE).filter(|given| !given.is_empty()) {
+        return vec![given.into()];
+    }
+    let installed = data_folder().map(|folder| folder.join(TENSORRT_INSTALLED));
+    installed.into_iter().chain(SYSTEM.iter().map(PathBuf::from)).collect()
 }
 
 /// The libraries in a folder, the one with the longest name, which holds the version, first; where there is none, the

@@ -12,6 +12,7 @@ mod libraries;
 mod margins;
 mod options;
 mod parity;
+mod plans;
 mod replay;
 mod transcribe;
 mod window;
