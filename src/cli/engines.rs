@@ -32,7 +32,7 @@ pub(super) fn run(args: &EnginesArgs, console: &mut Console<'_>) -> anyhow::Resu
                 .map(|library| library.path().display().to_string()),
             EngineName::TensorRt => plans::library(),
         };
-        let note = (name == EngineName::TensorRt).then(plans::note).flatten();
+        let note = (name == EngineName::TensorRt && cfg!(feature = "tensorrt")).then(plans::note);
         let chosen = name == choice.engine;
         if args.json {
             console.json(&json!({

@@ -49,9 +49,9 @@ mod with {
     }
 
     /// What is to be known of the engine beside whether it is usable.
-    pub(in crate::cli) fn note() -> Option<String> {
+    pub(in crate::cli) fn note() -> String {
         let gpu = Gpu::find().map_or_else(|_| "no GPU".to_owned(), |gpu| gpu.describe());
-        Some(format!("{gpu}; plans are built and inspected, but this engine was never executed yet"))
+        format!("{gpu}; plans are built and inspected, this engine was never executed")
     }
 
     pub(in crate::cli) fn build(args: &BuildArgs, console: &mut Console<'_>) -> anyhow::Result<Outcome> {
@@ -98,7 +98,10 @@ mod with {
         let mut found = Vec::new();
         for word in words {
             found.push(match word.as_str() {
-                "here" => Gpu::find()?.supported()?.capability(),
+                "here" => Gpu::find()
+                    .and_then(Gpu::supported)
+                    .context("--for here: expected a GPU; --for sm_89 builds for one elsewhere")?
+                    .capability(),
                 other => other.parse()?,
             });
         }
@@ -143,8 +146,8 @@ mod without {
         None
     }
 
-    pub(in crate::cli) fn note() -> Option<String> {
-        None
+    pub(in crate::cli) fn note() -> String {
+        String::new()
     }
 
     pub(in crate::cli) fn build(_: &BuildArgs, _: &mut Console<'_>) -> anyhow::Result<Outcome> {

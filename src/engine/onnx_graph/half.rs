@@ -175,7 +175,7 @@ impl<'a> Conversion<'a> {
         for node in &graph.nodes {
             read.extend(node.names_within()?);
         }
-        let outputs = graph.graph.all_bytes(GRAPH_OUTPUT).map(|bytes| Message::parse_cow(bytes));
+        let outputs = graph.graph.all_bytes(GRAPH_OUTPUT).map(Message::parse_cow);
         for output in outputs {
             read.insert(output?.text(1).to_owned());
         }
@@ -229,7 +229,7 @@ impl<'a> Writer<'_, 'a> {
     /// A node that computes in 16 bits; its results are widened where that is needed.
     fn in_half(&mut self, mut node: Node<'a>, wide: &HashSet<String>) -> Result<(), OnnxError> {
         let inputs: Vec<String> = node.inputs().map(str::to_owned).collect();
-        let inputs: Result<Vec<String>, OnnxError> = inputs.into_iter().map(|name| self.input(name)).collect();
+        let inputs: Result<Vec<String>, OnnxError> = inputs.iter().map(|name| self.input(name)).collect();
         node.set_inputs(&inputs?);
         let outputs: Vec<String> = node.outputs().map(str::to_owned).collect();
         let names: Vec<String> = outputs.iter().map(|name| self.made_name(name)).collect();
@@ -247,19 +247,19 @@ impl<'a> Writer<'_, 'a> {
     }
 
     /// The name under which an operator in 16 bits reads a value; makes it if it is not there.
-    fn input(&mut self, name: String) -> Result<String, OnnxError> {
-        if !self.plan.types.is_float(&name) || self.plan.made.contains(&name) {
-            return Ok(self.made_name(&name));
+    fn input(&mut self, name: &str) -> Result<String, OnnxError> {
+        if !self.plan.types.is_float(name) || self.plan.made.contains(name) {
+            return Ok(self.made_name(name));
         }
-        if let Some(weight) = self.plan.widened.get(&name) {
+        if let Some(weight) = self.plan.widened.get(name) {
             return Ok(weight.clone());
         }
-        let half = self.plan.half_name(&name);
-        if self.there.insert(name.clone()) {
-            let weight = self.plan.weights.get(&name);
+        let half = self.plan.half_name(name);
+        if self.there.insert(name.to_owned()) {
+            let weight = self.plan.weights.get(name);
             match weight.and_then(|weight| Some((weight, weight.floats()?))) {
                 Some((weight, values)) => self.new_weights.push(weight.in_half(&half, &values)?),
-                None => self.nodes.push(Node::cast(&name, &half, FLOAT16)),
+                None => self.nodes.push(Node::cast(name, &half, FLOAT16)),
             }
         }
         Ok(half)

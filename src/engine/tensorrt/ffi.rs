@@ -118,7 +118,7 @@ impl Stage {
             // SAFETY: the memory is as large as the tensor can get, on the side where TensorRT expects it, and is kept
             // beside the context until after it is dropped; it does not move when `memory` does.
             unsafe { context.set_tensor_address(&name, address)? };
-            let slot = Slot { memory, name };
+            let slot = Slot { name, memory };
             if engine.tensor_io_mode(&slot.name)? == TensorIOMode::kINPUT { &mut inputs } else { &mut outputs }
                 .push(slot);
         }

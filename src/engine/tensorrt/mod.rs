@@ -200,28 +200,30 @@ impl Engine for TensorRtEngine {
 
     fn predict(&mut self, token: TokenId, state: &PredictorState, out: &mut Prediction) -> Result<(), EngineError> {
         const CALL: &str = "predict";
-        let (stage, names, failed) = (&mut self.predictor, &self.names, run_error(CALL));
+        let (predictor, names, failed) = (&mut self.predictor, &self.names, run_error(CALL));
         let hidden = self.contract.predictor.hidden;
         let shape = [self.contract.predictor.layers, 1, hidden];
         let [h, c] = host::state_or(state, &self.zeros)?;
-        stage.put_index(&names.token, &[1, 1], token.0 as usize).map_err(&failed)?;
+        predictor.put_index(&names.token, &[1, 1], token.0 as usize).map_err(&failed)?;
         // The usual case, a token after a token: its state need not go there and back.
         if (h, c) == (&self.last.state.h[..], &self.last.state.c[..]) {
-            stage.feed_back(&names.h, &names.h_next, &shape).map_err(&failed)?;
-            stage.feed_back(&names.c, &names.c_next, &shape).map_err(&failed)?;
+            predictor.feed_back(&names.h, &names.h_next, &shape).map_err(&failed)?;
+            predictor.feed_back(&names.c, &names.c_next, &shape).map_err(&failed)?;
         } else {
-            stage.put(&names.h, &shape, h).map_err(&failed)?;
-            stage.put(&names.c, &shape, c).map_err(&failed)?;
+            predictor.put(&names.h, &shape, h).map_err(&failed)?;
+            predictor.put(&names.c, &shape, c).map_err(&failed)?;
         }
         // What is on the GPU is not `last` until all of this is done.
         self.last.state.h.clear();
         self.last.output.clear();
-        stage.run().map_err(&failed)?;
+        predictor.run().map_err(&failed)?;
         let size = h.len();
-        stage.fetch(&[(&names.prediction, hidden), (&names.h_next, size), (&names.c_next, size)]).map_err(&failed)?;
-        copy_out(CALL, stage, &names.prediction, hidden, &mut out.output)?;
-        copy_out(CALL, stage, &names.h_next, size, &mut out.state.h)?;
-        copy_out(CALL, stage, &names.c_next, size, &mut out.state.c)?;
+        predictor
+            .fetch(&[(&names.prediction, hidden), (&names.h_next, size), (&names.c_next, size)])
+            .map_err(&failed)?;
+        copy_out(CALL, predictor, &names.prediction, hidden, &mut out.output)?;
+        copy_out(CALL, predictor, &names.h_next, size, &mut out.state.h)?;
+        copy_out(CALL, predictor, &names.c_next, size, &mut out.state.c)?;
         self.last.clone_from(out);
         Ok(())
     }

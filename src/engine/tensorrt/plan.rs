@@ -282,7 +282,13 @@ impl PlanHeader {
 
 /// SHA-256, hexadecimal.
 fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    use std::fmt::Write as _;
+    let mut hash = String::with_capacity(64);
+    for byte in Sha256::digest(bytes) {
+        // Writing to a String cannot fail.
+        write!(hash, "{byte:02x}").ok();
+    }
+    hash
 }
 
 #[cfg(test)]
