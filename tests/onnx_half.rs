@@ -9,7 +9,7 @@ use std::borrow::Cow;
 
 use common::{THREADS, blocks, clip, embedded, reference, run};
 use dictoscope::{
-    engine::{EncoderOutput, Engine, OnnxRuntime, OrtEngine, to_half},
+    engine::{EncoderOutput, Engine, GraphSource, OnnxRuntime, OrtEngine, to_half},
     features::FeatureFrames,
     session::{Session, SessionSettings},
     units::MelIdx,
@@ -25,7 +25,10 @@ fn open(half: bool) -> Box<dyn Engine> {
     if !half {
         return model.open_onnxruntime(&runtime, THREADS).unwrap();
     }
-    let graphs = model.graphs().clone().map(|graph| Cow::Owned(to_half(&graph).unwrap().0));
+    let graphs = model.graphs().clone().map(|graph| match graph {
+        GraphSource::Bytes(bytes) => GraphSource::Bytes(Cow::Owned(to_half(&bytes).unwrap().0)),
+        GraphSource::File(path) => panic!("{}: the embedded model is whole", path.display()),
+    });
     Box::new(OrtEngine::open(&runtime, model.contract(), &graphs, THREADS).unwrap())
 }
 

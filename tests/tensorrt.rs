@@ -24,7 +24,7 @@ fn library() -> TensorRt {
 }
 
 fn source(model: &Model) -> PlanSource<'_> {
-    PlanSource { contract: model.contract(), graphs: model.graphs(), folder: model.folder() }
+    PlanSource { contract: model.contract(), graphs: model.graphs() }
 }
 
 fn request(precision: Precision) -> PlanRequest {
@@ -110,7 +110,7 @@ fn what_cannot_be_built_is_refused_before_it_is_tried() {
 #[test]
 fn without_gpu_or_plans_it_says_what_to_do_and_does_not_panic() {
     let cache = tempfile::tempdir().unwrap();
-    let error = match Gpu::find() {
+    let error = match Gpu::find(0) {
         Ok(gpu) => TensorRtEngine::open(&library(), gpu, source(&embedded()), cache.path()).unwrap_err(),
         Err(error) => error,
     };

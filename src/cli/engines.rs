@@ -27,12 +27,14 @@ pub(super) fn run(args: &EnginesArgs, console: &mut Console<'_>) -> anyhow::Resu
         let opened = choice.unchecked(name, &model).map(|engine| engine.info().clone());
         let library = match name {
             EngineName::Rten => None,
-            EngineName::OnnxRuntime => OnnxRuntime::load(&libraries::onnxruntime(settings.onnxruntime.as_deref()))
-                .ok()
-                .map(|library| library.path().display().to_string()),
+            EngineName::OnnxRuntime | EngineName::OnnxRuntimeCuda => {
+                OnnxRuntime::load(&libraries::onnxruntime(settings.onnxruntime.as_deref()))
+                    .ok()
+                    .map(|library| library.path().display().to_string())
+            }
             EngineName::TensorRt => plans::library(),
         };
-        let note = (name == EngineName::TensorRt && cfg!(feature = "tensorrt")).then(plans::note);
+        let note = (name == EngineName::TensorRt && cfg!(feature = "tensorrt")).then(|| plans::note(choice.gpu));
         let chosen = name == choice.engine;
         if args.json {
             console.json(&json!({

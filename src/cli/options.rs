@@ -150,7 +150,7 @@ impl ModelChoice {
                 let place = Place::Cuda { device: i32::from(self.gpu), graphs: true };
                 Ok(model.open_onnxruntime_at(&runtime, place)?)
             }
-            EngineName::TensorRt => plans::open(model),
+            EngineName::TensorRt => plans::open(model, self.gpu),
         }
     }
 

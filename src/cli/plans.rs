@@ -32,12 +32,12 @@ mod with {
     }
 
     fn source(model: &Model) -> PlanSource<'_> {
-        PlanSource { contract: model.contract(), graphs: model.graphs(), folder: model.folder() }
+        PlanSource { contract: model.contract(), graphs: model.graphs() }
     }
 
     /// The engine. The GPU is asked first: a library is not worth getting where there is none for it.
-    pub(in crate::cli) fn open(model: &Model) -> anyhow::Result<Box<dyn Engine>> {
-        let gpu = Gpu::find()?.supported()?;
+    pub(in crate::cli) fn open(model: &Model, gpu: u8) -> anyhow::Result<Box<dyn Engine>> {
+        let gpu = Gpu::find(gpu)?.supported()?;
         let library = TensorRt::load(&libraries::tensorrt())?;
         Ok(Box::new(TensorRtEngine::open(&library, gpu, source(model), &folder()?)?))
     }
@@ -49,15 +49,15 @@ mod with {
     }
 
     /// What is to be known of the engine beside whether it is usable.
-    pub(in crate::cli) fn note() -> String {
-        let gpu = Gpu::find().map_or_else(|_| "no GPU".to_owned(), |gpu| gpu.describe());
+    pub(in crate::cli) fn note(gpu: u8) -> String {
+        let gpu = Gpu::find(gpu).map_or_else(|_| "no GPU".to_owned(), |gpu| gpu.describe());
         format!("{gpu}; plans are built and inspected, this engine was never executed")
     }
 
     pub(in crate::cli) fn build(args: &BuildArgs, console: &mut Console<'_>) -> anyhow::Result<Outcome> {
         let settings = load_settings(console);
         let choice = ModelArgs { model: args.model.clone(), ..ModelArgs::default() }.over(&settings);
-        let capabilities = capabilities(&args.gpus)?;
+        let capabilities = capabilities(&args.gpus, choice.gpu)?;
         let library = TensorRt::load(&libraries::tensorrt())?;
         let model = choice.model()?;
         let precision = Precision::ALL.into_iter().find(|one| one.as_str() == args.precision).unwrap_or_default();
@@ -94,11 +94,11 @@ mod with {
         Ok(Outcome::Done)
     }
 
-    fn capabilities(words: &[String]) -> anyhow::Result<Vec<Capability>> {
+    fn capabilities(words: &[String], gpu: u8) -> anyhow::Result<Vec<Capability>> {
         let mut found = Vec::new();
         for word in words {
             found.push(match word.as_str() {
-                "here" => Gpu::find()
+                "here" => Gpu::find(gpu)
                     .and_then(Gpu::supported)
                     .context("--for here: expected a GPU; --for sm_89 builds for one elsewhere")?
                     .capability(),
@@ -138,7 +138,7 @@ mod without {
 
     const LACKS: &str = "this build has no TensorRT; `cargo build --release --features tensorrt` makes one that has";
 
-    pub(in crate::cli) fn open(_: &Model) -> anyhow::Result<Box<dyn Engine>> {
+    pub(in crate::cli) fn open(_: &Model, _: u8) -> anyhow::Result<Box<dyn Engine>> {
         bail!(LACKS)
     }
 
@@ -146,7 +146,7 @@ mod without {
         None
     }
 
-    pub(in crate::cli) fn note() -> String {
+    pub(in crate::cli) fn note(_: u8) -> String {
         String::new()
     }
 

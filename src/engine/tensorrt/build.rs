@@ -11,7 +11,7 @@ use std::{
 use trtx::{Builder, BuilderConfig, BuilderFlag, DataType, NetworkDefinition, OnnxParser, OptProfileSelector, Tensor};
 
 use crate::engine::{
-    Contract, DType, GraphBytes, GraphSpec, OnnxGraph, TensorSpec,
+    Contract, DType, GraphSource, GraphSpec, TensorSpec,
     tensorrt::{
         Capability, Plan, PlanHeader, PlanKey, PlanRequest, PlanSet, PlanTensor, Precision, Profile, TensorRt,
         TensorRtError, inspect, logger, plan,
@@ -38,25 +38,10 @@ pub struct PlanSource<'a> {
     /// What the model is.
     pub contract: &'a Contract,
     /// Encoder, predictor, joint.
-    pub graphs: &'a [GraphBytes; 3],
-    /// Where files beside the graphs are; `None` for a model in the binary.
-    pub folder: Option<&'a Path>,
+    pub graphs: &'a [GraphSource; 3],
 }
 
 impl PlanSource<'_> {
-    /// Files beside the graphs that hold weights.
-    pub(super) fn weights(&self) -> Result<Vec<PathBuf>, TensorRtError> {
-        let mut files = Vec::new();
-        for (spec, bytes) in self.specs().into_iter().zip(self.graphs) {
-            let graph = |source| TensorRtError::Graph { file: spec.file.clone(), source };
-            let external = OnnxGraph::parse(bytes).and_then(|graph| graph.external_files()).map_err(graph)?;
-            files.extend(external.into_iter().map(|name| self.folder.unwrap_or(Path::new("")).join(name)));
-        }
-        files.sort();
-        files.dedup();
-        Ok(files)
-    }
-
     fn specs(&self) -> [&GraphSpec; 3] {
         let graphs = &self.contract.graphs;
         [&graphs.encoder, &graphs.predictor, &graphs.joint]
@@ -78,8 +63,7 @@ pub fn build_plans(
     {
         return Err(TensorRtError::Precision { capability: *turing, found: request.precision });
     }
-    let weights = source.weights()?;
-    let key = PlanKey::of(library, source.contract, &weights, request)?;
+    let key = PlanKey::of(library, source.contract, request);
     match plan::find(cache, &key) {
         Ok(Some(set)) => {
             told(BuildStep::Found);
@@ -89,7 +73,7 @@ pub fn build_plans(
         Err(error) => told(BuildStep::Mending(error.to_string())),
     }
     let mut writing = plan::Writing::begin(cache, key)?;
-    for (at, (spec, bytes)) in source.specs().into_iter().zip(source.graphs).enumerate() {
+    for (at, (spec, graph)) in source.specs().into_iter().zip(source.graphs).enumerate() {
         told(BuildStep::Building(at + 1, spec.file.clone()));
         let begun = Instant::now();
         let mut new = Plan {
@@ -100,7 +84,7 @@ pub fn build_plans(
             inputs: Vec::new(),
             outputs: Vec::new(),
         };
-        let graph = GraphFile::new(spec, bytes, &weights, request.precision)?;
+        let graph = GraphFile::new(spec, graph, request.precision)?;
         let host = build(spec, &graph, (at == 0).then_some(request.profile), &request.capabilities, &mut new)?;
         new.seconds = begun.elapsed().as_secs_f64();
         new.bytes = host.len() as u64;
@@ -111,41 +95,42 @@ pub fn build_plans(
     writing.finish()
 }
 
-/// A graph as the parser takes it: bytes, or a file where weights lie beside it.
-struct GraphFile<'a> {
-    bytes: Cow<'a, [u8]>,
-    /// With the graph and the weights beside it; gone when the plan is built.
-    folder: Option<tempfile::TempDir>,
+/// A graph as the parser takes it.
+enum GraphFile<'a> {
+    /// Whole, in memory.
+    Bytes(Cow<'a, [u8]>),
+    /// A file with its weights beside it.
+    File(PathBuf),
+    /// The same, converted, with links to the weights; gone when the plan is built.
+    Folder(tempfile::TempDir),
 }
 
 impl<'a> GraphFile<'a> {
-    fn new(
-        spec: &GraphSpec,
-        bytes: &'a [u8],
-        weights: &[PathBuf],
-        precision: Precision,
-    ) -> Result<Self, TensorRtError> {
-        let graph = |source| TensorRtError::Graph { file: spec.file.clone(), source };
-        let external = OnnxGraph::parse(bytes).and_then(|graph| graph.external_files()).map_err(graph)?;
-        let bytes = match precision {
-            Precision::Fp32 => Cow::Borrowed(bytes),
-            Precision::Fp16 => Cow::Owned(to_half(bytes).map_err(graph)?.0),
+    fn new(spec: &GraphSpec, graph: &'a GraphSource, precision: Precision) -> Result<Self, TensorRtError> {
+        let half = |bytes: &[u8]| {
+            let converted = to_half(bytes);
+            converted.map(|(bytes, _)| bytes).map_err(|source| TensorRtError::Graph { file: spec.file.clone(), source })
         };
-        if external.is_empty() {
-            return Ok(Self { bytes, folder: None });
-        }
-        // The parser looks for weights beside the file; the model's own folder is not to be written to.
+        let path = match (graph, precision) {
+            (GraphSource::Bytes(bytes), Precision::Fp32) => return Ok(Self::Bytes(Cow::Borrowed(bytes))),
+            (GraphSource::Bytes(bytes), Precision::Fp16) => return Ok(Self::Bytes(Cow::Owned(half(bytes)?))),
+            (GraphSource::File(path), Precision::Fp32) => return Ok(Self::File(path.clone())),
+            (GraphSource::File(path), Precision::Fp16) => path,
+        };
+        // The parser looks for weights beside the graph, and the model's own folder is not to be written to.
         let io = |path: &Path| {
             let path = path.to_owned();
             |source| TensorRtError::Io { path, source }
         };
+        let bytes = half(&fs::read(path).map_err(io(path))?)?;
         let folder = tempfile::tempdir().map_err(io(&std::env::temp_dir()))?;
-        for path in weights.iter().filter(|path| external.iter().any(|name| path.ends_with(name))) {
-            link(path, &folder.path().join(path.file_name().unwrap_or_default())).map_err(io(path))?;
+        for data in &spec.data {
+            let from = path.with_file_name(&data.file);
+            link(&from, &folder.path().join(&data.file)).map_err(io(&from))?;
         }
-        let path = folder.path().join(GRAPH);
-        fs::write(&path, &bytes).map_err(io(&path))?;
-        Ok(Self { bytes, folder: Some(folder) })
+        let place = folder.path().join(GRAPH);
+        fs::write(&place, bytes).map_err(io(&place))?;
+        Ok(Self::Folder(folder))
     }
 }
 
@@ -179,10 +164,12 @@ fn build(
     let mut config = builder.create_config().map_err(&failed)?;
     let network = builder.create_network(0).map_err(&failed)?;
     let mut parser = OnnxParser::new(network, logger).map_err(&failed)?;
-    match &graph.folder {
-        Some(folder) => parser.parse_from_file(&folder.path().join(GRAPH).to_string_lossy(), 1).map_err(&failed)?,
-        None => parser.parse(&graph.bytes).map_err(&failed)?,
+    match graph {
+        GraphFile::Bytes(bytes) => parser.parse(bytes),
+        GraphFile::File(path) => parser.parse_from_file(&path.to_string_lossy(), 1),
+        GraphFile::Folder(folder) => parser.parse_from_file(&folder.path().join(GRAPH).to_string_lossy(), 1),
     }
+    .map_err(&failed)?;
     let network = parser.network_mut();
     for index in 0..network.nb_inputs() {
         let tensor = network.input(index).map_err(&failed)?;

@@ -6,7 +6,7 @@ use cudarc::driver::{CudaContext, CudaStream};
 
 use crate::engine::tensorrt::{Capability, TensorRtError, ffi};
 
-/// The first GPU of the machine.
+/// A GPU of the machine.
 #[derive(Clone, Debug)]
 pub struct Gpu {
     context: Arc<CudaContext>,
@@ -15,14 +15,14 @@ pub struct Gpu {
 }
 
 impl Gpu {
-    /// The GPU, whether TensorRT runs on it or not.
-    pub fn find() -> Result<Self, TensorRtError> {
+    /// A GPU, counted as CUDA does, whether TensorRT runs on it or not.
+    pub fn find(number: u8) -> Result<Self, TensorRtError> {
         // Before any other call: without the driver's library they panic.
         if !ffi::driver_present() {
             return Err(TensorRtError::NoDriver);
         }
         let no_device = |error: cudarc::driver::DriverError| TensorRtError::NoDevice { reason: error.to_string() };
-        let context = CudaContext::new(0).map_err(no_device)?;
+        let context = CudaContext::new(usize::from(number)).map_err(no_device)?;
         let name = context.name().map_err(no_device)?;
         let (major, minor) = context.compute_capability().map_err(no_device)?;
         let capability = Capability(major.unsigned_abs() * 10 + minor.unsigned_abs());

@@ -106,7 +106,7 @@ impl TensorRtEngine {
     /// Opens the plans in the folder `cache` that were last built for this model, library and GPU.
     pub fn open(library: &TensorRt, gpu: Gpu, source: PlanSource<'_>, cache: &Path) -> Result<Self, TensorRtError> {
         let (gpu, contract) = (gpu.supported()?, source.contract);
-        let set = plan::find_for(cache, library, contract, &source.weights()?, gpu.capability())?;
+        let set = plan::find_for(cache, library, contract, gpu.capability())?;
         let said = logger::begin();
         let open = |path: &Path, reason: String| TensorRtError::Open { path: path.to_owned(), reason };
         let logger = logger::logger().map_err(|reason| open(&set.folder, reason))?;
@@ -224,13 +224,16 @@ impl Engine for TensorRtEngine {
         copy_out(CALL, predictor, &names.prediction, hidden, &mut out.output)?;
         copy_out(CALL, predictor, &names.h_next, size, &mut out.state.h)?;
         copy_out(CALL, predictor, &names.c_next, size, &mut out.state.c)?;
+        // Another engine may have filled it before.
+        (out.resident, out.state.resident) = (None, None);
         self.last.clone_from(out);
         Ok(())
     }
 
-    fn joint(&mut self, frame: &[f32], prediction: &[f32], out: &mut JointLogits) -> Result<(), EngineError> {
+    fn joint(&mut self, frame: &[f32], prediction: &Prediction, out: &mut JointLogits) -> Result<(), EngineError> {
         const CALL: &str = "joint";
         let (stage, names, failed) = (&mut self.joint, &self.names, run_error(CALL));
+        let prediction = &prediction.output[..];
         host::check_joint(&self.contract, frame, prediction)?;
         stage.put(&names.joint_frame, &[1, frame.len(), 1], frame).map_err(&failed)?;
         let shape = [1, prediction.len(), 1];

@@ -6,7 +6,6 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    time::UNIX_EPOCH,
 };
 
 use serde::{Deserialize, Serialize};
@@ -44,8 +43,8 @@ pub struct PlanKey {
     pub(super) model: String,
     /// SHA-256 of the graphs: encoder, predictor, joint.
     pub(super) graphs: [String; 3],
-    /// Files beside the graphs that hold weights: name, bytes, seconds since 1970 of the last change.
-    weights: Vec<(String, u64, u64)>,
+    /// Files beside the graphs that hold weights: name and SHA-256.
+    weights: Vec<(String, String)>,
     /// Arithmetic.
     pub precision: Precision,
     /// Version of the conversion to 16-bit floats, where there is one.
@@ -57,31 +56,21 @@ pub struct PlanKey {
 }
 
 impl PlanKey {
-    /// What would decide on plans of a model; `weights` are the files beside its graphs.
-    pub(super) fn of(
-        library: &TensorRt,
-        contract: &Contract,
-        weights: &[PathBuf],
-        request: &PlanRequest,
-    ) -> Result<Self, TensorRtError> {
-        let graphs = &contract.graphs;
-        let stamp = |path: &PathBuf| {
-            let metadata = fs::metadata(path).map_err(|source| TensorRtError::Io { path: path.clone(), source })?;
-            let changed = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            Ok((name, metadata.len(), changed.unwrap_or_default().as_secs()))
-        };
-        Ok(Self {
+    /// What would decide on plans of a model.
+    pub(super) fn of(library: &TensorRt, contract: &Contract, request: &PlanRequest) -> Self {
+        let graphs = [&contract.graphs.encoder, &contract.graphs.predictor, &contract.graphs.joint];
+        let weights = graphs.into_iter().flat_map(|graph| &graph.data);
+        Self {
             product: PRODUCT.to_owned(),
             version: library.version().to_owned(),
             model: contract.name.clone(),
-            graphs: [&graphs.encoder, &graphs.predictor, &graphs.joint].map(|graph| graph.sha256.clone()),
-            weights: weights.iter().map(stamp).collect::<Result<_, TensorRtError>>()?,
+            graphs: graphs.map(|graph| graph.sha256.clone()),
+            weights: weights.map(|data| (data.file.clone(), data.sha256.clone())).collect(),
             precision: request.precision,
             conversion: (request.precision == Precision::Fp16).then_some(HALF_VERSION),
             profile: request.profile,
             capabilities: request.capabilities.clone(),
-        })
+        }
     }
 
     /// Name of the folder: readable, and with the hash of the key.
@@ -167,7 +156,6 @@ pub(super) fn find_for(
     cache: &Path,
     library: &TensorRt,
     contract: &Contract,
-    weights: &[PathBuf],
     capability: Capability,
 ) -> Result<PlanSet, TensorRtError> {
     let mut found = Vec::new();
@@ -177,7 +165,7 @@ pub(super) fn find_for(
         let Ok(set) = read(&folder) else { continue };
         let PlanKey { precision, profile, ref capabilities, .. } = set.key;
         let request = PlanRequest { precision, profile, capabilities: capabilities.clone() };
-        if capabilities.contains(&capability) && set.key == PlanKey::of(library, contract, weights, &request)? {
+        if capabilities.contains(&capability) && set.key == PlanKey::of(library, contract, &request) {
             found.push((changed, set));
         }
     }
