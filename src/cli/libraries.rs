@@ -51,9 +51,10 @@ const TENSORRT_INSTALLED: &str = "engines/tensorrt";
 
 /// The same for TensorRT: files or folders.
 #[cfg(feature = "tensorrt")]
-pub(super) fn tensorrt() -> Vec<PathBuf> {
-    if let Some(given) = env::var_os(TENSORRT_VARIABLE).filter(|given| !given.is_empty()) {
-        return vec![given.into()];
+pub(super) fn tensorrt(settings: Option<&Path>) -> Vec<PathBuf> {
+    let named = || env::var_os(TENSORRT_VARIABLE).filter(|given| !given.is_empty()).map(PathBuf::from);
+    if let Some(given) = settings.map(Path::to_owned).or_else(named) {
+        return vec![given];
     }
     let installed = data_folder().map(|folder| folder.join(TENSORRT_INSTALLED));
     installed.into_iter().chain(SYSTEM.iter().map(PathBuf::from)).collect()

@@ -38,13 +38,13 @@ mod with {
     /// The engine. The GPU is asked first: a library is not worth getting where there is none for it.
     pub(in crate::cli) fn open(model: &Model, gpu: u8) -> anyhow::Result<Box<dyn Engine>> {
         let gpu = Gpu::find(gpu)?.supported()?;
-        let library = TensorRt::load(&libraries::tensorrt())?;
+        let library = TensorRt::load(&libraries::tensorrt(None))?;
         Ok(Box::new(TensorRtEngine::open(&library, gpu, source(model), &folder()?)?))
     }
 
     /// The library that was found, for the list of engines.
     pub(in crate::cli) fn library() -> Option<String> {
-        let library = TensorRt::load(&libraries::tensorrt()).ok()?;
+        let library = TensorRt::load(&libraries::tensorrt(None)).ok()?;
         Some(format!("{}, {}", library.path().display(), library.version()))
     }
 
@@ -58,7 +58,7 @@ mod with {
         let settings = load_settings(console);
         let choice = ModelArgs { model: args.model.clone(), ..ModelArgs::default() }.over(&settings);
         let capabilities = capabilities(&args.gpus, choice.gpu)?;
-        let library = TensorRt::load(&libraries::tensorrt())?;
+        let library = TensorRt::load(&libraries::tensorrt(None))?;
         let model = choice.model()?;
         let precision = Precision::ALL.into_iter().find(|one| one.as_str() == args.precision).unwrap_or_default();
         let profile = Profile::of(model.contract(), mel_frames(&settings.session.window));

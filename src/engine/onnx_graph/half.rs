@@ -2,7 +2,8 @@
 //! or scales their results.
 //!
 //! For engines that compute in the types that the graph has, and so need a graph of the wanted types. In 32 bits stay sums
-//! of two activations (the residual stream), layer normalisation, softmax, reductions, masks, and whatever comes of
+//! of two activations (the residual stream), layer normalisation, softmax, reductions, the error function of GELU (1 is added
+//! to what is near -1), masks, and whatever comes of
 //! positions and lengths; so do the graph's inputs and outputs. A weight beyond the range of 16 bits keeps its operator in 32.
 
 use std::collections::{HashMap, HashSet};
@@ -115,7 +116,7 @@ impl<'a> Conversion<'a> {
             // Computed from constants alone it is no work at run time.
             "MatMul" | "Gemm" | "Conv" | "ConvTranspose" | "LSTM" | "GRU" => constant < floats.len(),
             "Transpose" | "Reshape" | "Squeeze" | "Unsqueeze" | "Flatten" | "Slice" | "Split" | "Concat" | "Expand"
-            | "Gather" | "Pad" | "Identity" | "Relu" | "Sigmoid" | "Tanh" | "Erf" | "Mul" => follows,
+            | "Gather" | "Pad" | "Identity" | "Relu" | "Sigmoid" | "Tanh" | "Mul" => follows,
             // With a constant: a bias, a scale. Without: the residual stream, whose sums grow from layer to layer.
             "Add" | "Sub" | "Div" => follows && constant > 0,
             _ => false,

@@ -5,6 +5,7 @@ use std::{
     borrow::Cow,
     fs,
     path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
     time::Instant,
 };
 
@@ -18,6 +19,9 @@ use crate::engine::{
     },
     to_half,
 };
+
+/// The library builds one plan at a time, whatever its builders are.
+static BUILDING: Mutex<()> = Mutex::new(());
 
 /// What happens while plans are made.
 #[derive(Clone, Debug, PartialEq)]
@@ -72,6 +76,8 @@ pub fn build_plans(
         Ok(None) => {}
         Err(error) => told(BuildStep::Mending(error.to_string())),
     }
+    // Two builds at once get into each other's way: what one builds for is asked of the other.
+    let _one_at_a_time = BUILDING.lock().unwrap_or_else(PoisonError::into_inner);
     let mut writing = plan::Writing::begin(cache, key)?;
     for (at, (spec, graph)) in source.specs().into_iter().zip(source.graphs).enumerate() {
         told(BuildStep::Building(at + 1, spec.file.clone()));
