@@ -3,8 +3,8 @@
 //!
 //! For engines that compute in the types that the graph has, and so need a graph of the wanted types. In 32 bits stay sums
 //! of two activations (the residual stream), layer normalisation, softmax, reductions, the error function of GELU (1 is added
-//! to what is near -1), masks, and whatever comes of
-//! positions and lengths; so do the graph's inputs and outputs. A weight beyond the range of 16 bits keeps its operator in 32.
+//! to what is near -1), masks, and whatever comes of positions and lengths; so do the graph's inputs and outputs. A weight
+//! beyond the range of 16 bits keeps its operator in 32.
 
 use std::collections::{HashMap, HashSet};
 
