@@ -15,15 +15,19 @@
 //!   -> ui, cli   what a person sees
 //! ```
 //!
+//! Beside them `download` and `packages`, which fetch libraries of engines when they are asked for.
+//!
 //! `tests/architecture.rs` keeps this order.
 
 pub mod audio;
 pub mod cli;
 pub mod config;
 pub mod decode;
+pub mod download;
 pub mod engine;
 pub mod features;
 pub mod models;
+pub mod packages;
 pub mod parity;
 pub mod session;
 pub mod trace;

@@ -9,6 +9,8 @@ use std::{
 /// Each module and the modules it may name. Down is the way the data goes.
 const MAY_NAME: &[(&str, &[&str])] = &[
     ("units", &[]),
+    ("download", &[]),
+    ("packages", &["download"]),
     ("audio", &["units"]),
     ("features", &["audio", "units"]),
     ("engine", &["features", "units"]),
@@ -22,7 +24,10 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("ui", &["session", "decode", "units", "config"]),
     (
         "cli",
-        &["ui", "parity", "trace", "config", "session", "decode", "models", "engine", "features", "audio", "units"],
+        &[
+            "ui", "parity", "trace", "config", "session", "decode", "models", "engine", "features", "audio", "units",
+            "packages", "download",
+        ],
     ),
 ];
 

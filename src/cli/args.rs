@@ -8,7 +8,7 @@ use clap::{
 };
 
 use crate::{
-    cli::{margins::MarginsArgs, parity::ParityArgs, replay::ReplayArgs},
+    cli::{engines::EnginesVerb, margins::MarginsArgs, parity::ParityArgs, replay::ReplayArgs},
     config::{EngineName, Theme},
     session::{FeatureNorm, Punctuation},
 };
@@ -59,7 +59,7 @@ pub(super) enum Verb {
     Transcribe(TranscribeArgs),
     /// List the input devices by the names that --device takes.
     Devices(DevicesArgs),
-    /// List what can compute, and why what cannot does not.
+    /// List what can compute, and why what cannot does not; install and remove its libraries.
     Engines(EnginesArgs),
     /// Look at a trace in the window, run it again, or hold it against another.
     Replay(ReplayArgs),
@@ -130,18 +130,13 @@ pub(super) struct DevicesArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(super) struct EnginesArgs {
     #[command(subcommand)]
     pub(super) verb: Option<EnginesVerb>,
     /// Print JSON Lines: one engine a line.
     #[arg(long, value_parser = BoolishValueParser::new())]
     pub(super) json: bool,
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum EnginesVerb {
-    /// Build the plans that TensorRT runs a model from; needs no GPU unless it is to be for this one.
-    Build(BuildArgs),
 }
 
 #[derive(Debug, Args)]
@@ -253,7 +248,7 @@ pub(super) struct ModelArgs {
     /// Threads of the engine (1 to 256).
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256), help_heading = "Model")]
     pub(super) threads: Option<u16>,
-    /// What computes: rten is compiled in, the others need libraries (`dictoscope engines` tells).
+    /// What computes: rten is compiled in, the others need libraries (`dictoscope engines install`).
     #[arg(long, value_name = "NAME", value_parser = engine(), help_heading = "Model")]
     pub(super) engine: Option<EngineName>,
     /// What goes on when that engine cannot be had or fails while dictating; without it nothing does.

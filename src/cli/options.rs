@@ -139,12 +139,12 @@ impl ModelChoice {
         match name {
             EngineName::Rten => Ok(model.open_rten(self.threads)?),
             EngineName::OnnxRuntime => {
-                let runtime = OnnxRuntime::load(&libraries::onnxruntime(self.onnxruntime.as_deref()))?;
+                let runtime = OnnxRuntime::load(&libraries::onnxruntime(self.onnxruntime.as_deref(), false))?;
                 Ok(model.open_onnxruntime(&runtime, self.threads)?)
             }
             EngineName::OnnxRuntimeCuda => {
-                let runtime = OnnxRuntime::load(&libraries::onnxruntime(self.onnxruntime.as_deref()))?;
-                if let Some(folder) = libraries::cuda() {
+                let runtime = OnnxRuntime::load(&libraries::onnxruntime(self.onnxruntime.as_deref(), true))?;
+                if let Some(folder) = libraries::cuda_folder() {
                     preload_cuda(&folder)?;
                 }
                 let place = Place::Cuda { device: i32::from(self.gpu), graphs: true };

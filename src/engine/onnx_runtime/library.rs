@@ -16,8 +16,8 @@ pub(super) const OLDEST: &str = "1.31";
 pub enum LibraryError {
     /// It is at none of the places.
     #[error(
-        "expected ONNX Runtime {OLDEST} or newer, found no library {}; the PyPI package onnxruntime holds one: name it by \
-         ORT_DYLIB_PATH, or by the key onnxruntime of the settings",
+        "expected ONNX Runtime {OLDEST} or newer, found no library {}; `dictoscope engines install onnxruntime` fetches \
+         one; ORT_DYLIB_PATH or the key onnxruntime of the settings names another",
         places(looked_at)
     )]
     NotFound {
@@ -135,7 +135,7 @@ mod tests {
     #[test]
     fn a_missing_library_names_the_places_and_what_to_do() {
         let error = OnnxRuntime::load(&["/no/a.so".into(), "/no/b.so".into()]).unwrap_err().to_string();
-        for part in ["1.31", "/no/a.so, /no/b.so", "PyPI", "ORT_DYLIB_PATH"] {
+        for part in ["1.31", "/no/a.so, /no/b.so", "dictoscope engines install onnxruntime", "ORT_DYLIB_PATH"] {
             assert!(error.contains(part), "{part}: {error}");
         }
     }

@@ -1,11 +1,15 @@
-//! `dictoscope engines`: what can compute here, and why what cannot does not.
+//! `dictoscope engines`: what can compute here, and why what cannot does not; below it, its libraries come and go.
 
+mod install;
+mod remove;
+
+use clap::Subcommand;
 use serde_json::json;
 
 use crate::{
     cli::{
         Console, Outcome,
-        args::{EnginesArgs, EnginesVerb, ModelArgs},
+        args::{BuildArgs, EnginesArgs, ModelArgs},
         console::message_of,
         libraries,
         options::load_settings,
@@ -15,10 +19,27 @@ use crate::{
     engine::OnnxRuntime,
 };
 
+/// What is done about the engines' libraries.
+#[derive(Debug, Subcommand)]
+pub(super) enum EnginesVerb {
+    /// Fetch the libraries of an engine from PyPI into the data folder; without a name, list what there is.
+    Install(install::InstallArgs),
+    /// Build the plans that TensorRT runs a model from; needs no GPU unless it is to be for this one.
+    Build(BuildArgs),
+    /// Remove what `dictoscope engines install` fetched.
+    Remove(remove::RemoveArgs),
+}
+
 pub(super) fn run(args: &EnginesArgs, console: &mut Console<'_>) -> anyhow::Result<Outcome> {
-    if let Some(EnginesVerb::Build(args)) = &args.verb {
-        return plans::build(args, console);
+    match &args.verb {
+        None => list(args, console),
+        Some(EnginesVerb::Install(args)) => install::run(args, console),
+        Some(EnginesVerb::Build(args)) => plans::build(args, console),
+        Some(EnginesVerb::Remove(args)) => remove::run(args, console),
     }
+}
+
+fn list(args: &EnginesArgs, console: &mut Console<'_>) -> anyhow::Result<Outcome> {
     let settings = load_settings(console);
     let choice = ModelArgs::default().over(&settings);
     let model = choice.model()?;
@@ -28,9 +49,9 @@ pub(super) fn run(args: &EnginesArgs, console: &mut Console<'_>) -> anyhow::Resu
         let library = match name {
             EngineName::Rten => None,
             EngineName::OnnxRuntime | EngineName::OnnxRuntimeCuda => {
-                OnnxRuntime::load(&libraries::onnxruntime(settings.onnxruntime.as_deref()))
-                    .ok()
-                    .map(|library| library.path().display().to_string())
+                let gpu = name == EngineName::OnnxRuntimeCuda;
+                let library = OnnxRuntime::load(&libraries::onnxruntime(settings.onnxruntime.as_deref(), gpu));
+                library.ok().map(|library| library.path().display().to_string())
             }
             EngineName::TensorRt => plans::library(),
         };
