@@ -5,12 +5,13 @@ CARGO ?= cargo
 BENCH_FILE ?= assets/clips/story.flac
 BENCH_ARGS ?=
 
-.PHONY: help run test setup setup-test check fmt clippy doc unit recipe bench parity model
+.PHONY: help run test setup setup-test check fmt clippy doc unit tensorrt recipe bench parity model
 
 help:
 	@echo "make run         install what is missing, build, open the window"
 	@echo "make test        install what the tests need, then make check and make recipe"
 	@echo "make check       formatting, clippy, documentation, tests; warnings are errors"
+	@echo "make tensorrt    plans of TensorRT built and inspected, without a GPU; 95 MB of libraries on the first run (Linux, x86-64)"
 	@echo "make setup       system packages for building and running (Debian, Ubuntu)"
 	@echo "make setup-test  the same with those of the tests"
 	@echo "make recipe      tests of the training recipe and of the reference, in Python; 2.8 GB of packages on the first run"
@@ -24,6 +25,7 @@ run: setup
 
 test: setup-test
 	$(MAKE) --no-print-directory check
+	$(MAKE) --no-print-directory tensorrt
 	$(MAKE) --no-print-directory recipe
 
 setup:
@@ -47,6 +49,14 @@ doc:
 # The tests of ONNX Runtime's engine load its library.
 unit:
 	@ORT_DYLIB_PATH=$$(sh scripts/onnxruntime-library.sh) && export ORT_DYLIB_PATH && $(CARGO) test
+
+# With the feature the crate is compiled a second time, so only what needs it is checked and run.
+tensorrt:
+	@[ "$$(uname -sm)" = "Linux x86_64" ] || { echo "tensorrt: its libraries for tests are there for Linux on x86-64 only"; exit 0; } \
+		&& DICTOSCOPE_TENSORRT=$$(sh scripts/tensorrt-library.sh) && export DICTOSCOPE_TENSORRT \
+		&& $(CARGO) clippy --features tensorrt --lib --test tensorrt -- -D warnings \
+		&& $(CARGO) test --features tensorrt --lib -- engine::tensorrt \
+		&& $(CARGO) test --features tensorrt --test tensorrt
 
 # The recipe's environment holds all that the reference needs, too.
 recipe:

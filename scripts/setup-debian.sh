@@ -28,6 +28,8 @@ libgl1                        drawing (OpenGL)
 libgl1-mesa-dri               drawing (OpenGL drivers, software too)
 '
 test_packages='
+g++                           compiles the bindings of TensorRT
+libclang-dev                  reads the headers of TensorRT while its bindings are built
 libvulkan1                    pictures of the panels
 mesa-vulkan-drivers           pictures of the panels (software Vulkan)
 xvfb                          a screen in memory

@@ -142,6 +142,19 @@ pub(super) struct EnginesArgs {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct BuildArgs {
+    /// Arithmetic. In fp16 normalisation, softmax and sums of the residual stream stay fp32.
+    #[arg(long, value_name = "WHICH", default_value = "fp32", value_parser = ["fp32", "fp16"])]
+    pub(super) precision: String,
+    /// GPUs by compute capability, as `sm_89,sm_120`; `here` is the one in this machine.
+    #[arg(long = "for", value_name = "GPUS", default_value = "here", value_delimiter = ',')]
+    pub(super) gpus: Vec<String>,
+    /// Folder with a contract.json, instead of the embedded model.
+    #[arg(long, value_name = "DIR")]
+    pub(super) model: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct BenchArgs {
     /// Recording to measure on.
     #[arg(value_name = "FILE")]

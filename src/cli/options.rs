@@ -13,7 +13,7 @@ use crate::{
         Console,
         args::{ModelArgs, SessionArgs, TraceArgs},
         console::message_of,
-        engine_checks, libraries,
+        engine_checks, libraries, plans,
     },
     config::{EngineName, Loaded, Settings, data_folder, settings_path},
     engine::{Engine, OnnxRuntime, Place, preload_cuda},
@@ -150,6 +150,7 @@ impl ModelChoice {
                 let place = Place::Cuda { device: i32::from(self.gpu), graphs: true };
                 Ok(model.open_onnxruntime_at(&runtime, place)?)
             }
+            EngineName::TensorRt => plans::open(model, self.gpu),
         }
     }
 

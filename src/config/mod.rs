@@ -10,7 +10,7 @@ mod store;
 mod tests;
 
 pub use error::ConfigError;
-pub use store::{Loaded, data_folder, settings_path};
+pub use store::{Loaded, cache_folder, data_folder, settings_path};
 pub(crate) use store::{replace, set_aside};
 
 use std::path::PathBuf;
@@ -48,11 +48,14 @@ pub enum EngineName {
     /// The same on an NVIDIA GPU.
     #[serde(rename = "onnxruntime-cuda")]
     OnnxRuntimeCuda,
+    /// TensorRT, in builds that have it; its libraries are loaded at run time.
+    #[serde(rename = "tensorrt")]
+    TensorRt,
 }
 
 impl EngineName {
     /// All of them, by the names that flags and the settings file have.
-    pub const ALL: [Self; 3] = [Self::Rten, Self::OnnxRuntime, Self::OnnxRuntimeCuda];
+    pub const ALL: [Self; 4] = [Self::Rten, Self::OnnxRuntime, Self::OnnxRuntimeCuda, Self::TensorRt];
 
     /// Its name.
     pub const fn as_str(self) -> &'static str {
@@ -60,6 +63,7 @@ impl EngineName {
             Self::Rten => "rten",
             Self::OnnxRuntime => "onnxruntime",
             Self::OnnxRuntimeCuda => "onnxruntime-cuda",
+            Self::TensorRt => "tensorrt",
         }
     }
 

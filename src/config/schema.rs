@@ -22,7 +22,7 @@ pub(super) enum Kind {
 }
 
 /// Names of the engines.
-const ENGINES: &[&str] = &["rten", "onnxruntime", "onnxruntime-cuda"];
+const ENGINES: &[&str] = &["rten", "onnxruntime", "onnxruntime-cuda", "tensorrt"];
 
 /// Dotted path and kind of every key. Seconds are bounded by what no model exceeds; the session checks them against its own.
 pub(super) const KEYS: &[(&str, Kind)] = &[

@@ -15,6 +15,8 @@ use crate::config::{ConfigError, SCHEMA_VERSION, Settings, schema};
 const FOLDER_VARIABLE: &str = "DICTOSCOPE_CONFIG_DIR";
 /// The same for the data folder.
 const DATA_VARIABLE: &str = "DICTOSCOPE_DATA_DIR";
+/// The same for the cache.
+const CACHE_VARIABLE: &str = "DICTOSCOPE_CACHE_DIR";
 const FILE_NAME: &str = "settings.toml";
 
 /// Settings as far as the file gave them, and what the user should read about the rest.
@@ -41,6 +43,14 @@ pub fn data_folder() -> Option<PathBuf> {
         return Some(folder.into());
     }
     directories::ProjectDirs::from("", "", "dictoscope").map(|dirs| dirs.data_local_dir().to_owned())
+}
+
+/// Folder of what can be made anew at any time, as the plans of TensorRT. `DICTOSCOPE_CACHE_DIR` wins.
+pub fn cache_folder() -> Option<PathBuf> {
+    if let Some(folder) = env::var_os(CACHE_VARIABLE).filter(|folder| !folder.is_empty()) {
+        return Some(folder.into());
+    }
+    directories::ProjectDirs::from("", "", "dictoscope").map(|dirs| dirs.cache_dir().to_owned())
 }
 
 impl Settings {

@@ -5,22 +5,31 @@
 mod contract;
 mod error;
 mod host;
+mod onnx_graph;
 mod onnx_runtime;
 mod resident;
 mod rten;
 mod scripted;
 mod sketch;
+#[cfg(feature = "tensorrt")]
+mod tensorrt;
 
 pub use contract::{
     Contract, DType, DataSpec, Dim, EncoderSpec, GraphSpec, Graphs, PredictorSpec, ProbeSpec, TensorSpec,
     VocabularySpec,
 };
 pub use error::{ContractError, EngineError};
+pub use onnx_graph::{HALF_VERSION, HalfReport, OnnxError, OnnxGraph, to_half};
 pub use onnx_runtime::{LibraryError, OnnxRuntime, OrtEngine, OrtResidentEngine, Place, preload_cuda};
 pub use resident::Resident;
 pub use rten::RtenEngine;
 pub use scripted::ScriptedEngine;
 pub use sketch::{PROJECTIONS, Sketch};
+#[cfg(feature = "tensorrt")]
+pub use tensorrt::{
+    BuildStep, Capability, Gpu, Plan, PlanHeader, PlanKey, PlanRequest, PlanSet, PlanSource, PlanTensor, Precision,
+    Profile, TensorRt, TensorRtEngine, TensorRtError, build_plans,
+};
 
 use std::{borrow::Cow, path::PathBuf};
 

@@ -149,6 +149,11 @@ impl Model {
         self.probe.as_deref()
     }
 
+    /// Encoder, predictor and joint as ONNX.
+    pub fn graphs(&self) -> &[GraphSource; 3] {
+        &self.graphs
+    }
+
     /// Opens the compiled-in engine on this model. `threads`: `None` for as many as the machine runs at once, at most 4.
     pub fn open_rten(&self, threads: Option<usize>) -> Result<Box<dyn Engine>, EngineError> {
         Ok(Box::new(RtenEngine::open(&self.contract, self.graphs.clone(), threads)?))

@@ -9,10 +9,11 @@ use serde_json::json;
 use crate::{
     cli::{
         Console, Outcome,
-        args::{EnginesArgs, ModelArgs},
+        args::{BuildArgs, EnginesArgs, ModelArgs},
         console::message_of,
         libraries,
         options::load_settings,
+        plans,
     },
     config::EngineName,
     engine::OnnxRuntime,
@@ -23,6 +24,8 @@ use crate::{
 pub(super) enum EnginesVerb {
     /// Fetch the libraries of an engine from PyPI into the data folder; without a name, list what there is.
     Install(install::InstallArgs),
+    /// Build the plans that TensorRT runs a model from; needs no GPU unless it is to be for this one.
+    Build(BuildArgs),
     /// Remove what `dictoscope engines install` fetched.
     Remove(remove::RemoveArgs),
 }
@@ -31,6 +34,7 @@ pub(super) fn run(args: &EnginesArgs, console: &mut Console<'_>) -> anyhow::Resu
     match &args.verb {
         None => list(args, console),
         Some(EnginesVerb::Install(args)) => install::run(args, console),
+        Some(EnginesVerb::Build(args)) => plans::build(args, console),
         Some(EnginesVerb::Remove(args)) => remove::run(args, console),
     }
 }
@@ -42,10 +46,16 @@ fn list(args: &EnginesArgs, console: &mut Console<'_>) -> anyhow::Result<Outcome
     for name in EngineName::ALL {
         // Only an engine that opened a model is usable.
         let opened = choice.unchecked(name, &model).map(|engine| engine.info().clone());
-        let gpu = name == EngineName::OnnxRuntimeCuda;
-        let library = (gpu || name == EngineName::OnnxRuntime)
-            .then(|| OnnxRuntime::load(&libraries::onnxruntime(settings.onnxruntime.as_deref(), gpu)).ok())
-            .flatten();
+        let library = match name {
+            EngineName::Rten => None,
+            EngineName::OnnxRuntime | EngineName::OnnxRuntimeCuda => {
+                let gpu = name == EngineName::OnnxRuntimeCuda;
+                let library = OnnxRuntime::load(&libraries::onnxruntime(settings.onnxruntime.as_deref(), gpu));
+                library.ok().map(|library| library.path().display().to_string())
+            }
+            EngineName::TensorRt => plans::library(),
+        };
+        let note = (name == EngineName::TensorRt && cfg!(feature = "tensorrt")).then(|| plans::note(choice.gpu));
         let chosen = name == choice.engine;
         if args.json {
             console.json(&json!({
@@ -54,7 +64,8 @@ fn list(args: &EnginesArgs, console: &mut Console<'_>) -> anyhow::Result<Outcome
                 "usable": opened.is_ok(),
                 "engine": opened.as_ref().ok().map(|info| &info.engine),
                 "device": opened.as_ref().ok().map(|info| &info.device),
-                "library": library.as_ref().map(OnnxRuntime::path),
+                "library": library,
+                "note": note,
                 "reason": opened.as_ref().err().map(message_of),
             }))?;
             continue;
@@ -64,10 +75,10 @@ fn list(args: &EnginesArgs, console: &mut Console<'_>) -> anyhow::Result<Outcome
             Ok(info) => write!(console.out, "{mark} {}: {}, {}", name.as_str(), info.engine, info.device)?,
             Err(error) => write!(console.out, "{mark} {}: not usable: {}", name.as_str(), message_of(error))?,
         }
-        match library {
-            Some(library) => writeln!(console.out, " ({})", library.path().display())?,
-            None => writeln!(console.out)?,
+        for remark in [library, note].into_iter().flatten() {
+            write!(console.out, " ({remark})")?;
         }
+        writeln!(console.out)?;
     }
     console.out.flush()?;
     Ok(Outcome::Done)

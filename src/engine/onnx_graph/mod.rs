@@ -1,0 +1,142 @@
+//! ONNX graphs read, edited and written: what stands in the file and is not understood stays as it was.
+
+mod half;
+mod node;
+mod types;
+mod wire;
+
+pub use half::{HALF_VERSION, HalfReport, to_half};
+
+use std::{borrow::Cow, collections::BTreeSet};
+
+use node::{Node, Weight};
+use wire::{Message, Value};
+
+/// An ONNX file is not what it should be, or cannot be converted.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OnnxError {
+    /// Not a Protocol Buffers message.
+    #[error("not an ONNX graph: at byte {at} expected {expected}, found {found}")]
+    Malformed {
+        /// Offset in its message.
+        at: usize,
+        /// What should be there.
+        expected: &'static str,
+        /// What is.
+        found: String,
+    },
+    /// A message, but none with a graph.
+    #[error("not an ONNX graph: expected a model with a graph, found {found}")]
+    NoGraph {
+        /// What is there.
+        found: String,
+    },
+}
+
+// Field numbers of onnx.proto.
+const MODEL_GRAPH: u32 = 7;
+const GRAPH_NODE: u32 = 1;
+const GRAPH_INITIALIZER: u32 = 5;
+const GRAPH_INPUT: u32 = 11;
+const GRAPH_OUTPUT: u32 = 12;
+const GRAPH_VALUE_INFO: u32 = 13;
+
+/// A model with one graph, whose nodes and weights can be changed.
+#[derive(Clone, Debug)]
+pub struct OnnxGraph<'a> {
+    /// The model; its graph is empty.
+    model: Message<'a>,
+    /// The graph without its nodes.
+    graph: Message<'a>,
+    /// Nodes in their order, which is that of the data.
+    nodes: Vec<Node<'a>>,
+    /// Where in the graph's fields the nodes stood.
+    nodes_at: usize,
+}
+
+impl<'a> OnnxGraph<'a> {
+    /// Reads a file's bytes.
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, OnnxError> {
+        let mut model = Message::parse(bytes)?;
+        let fields = model.fields.len();
+        let slot = model.fields.iter_mut().rfind(|field| field.number == MODEL_GRAPH);
+        let Some(Value::Bytes(bytes)) = slot.map(|field| &mut field.value) else {
+            return Err(OnnxError::NoGraph { found: format!("a message of {fields} fields without it") });
+        };
+        let mut graph = Message::parse_cow(bytes)?;
+        *bytes = Cow::Borrowed(&[]);
+        let nodes_at = graph.fields.iter().position(|field| field.number == GRAPH_NODE).unwrap_or(0);
+        let mut nodes = Vec::new();
+        for bytes in graph.all_bytes(GRAPH_NODE) {
+            nodes.push(Node::parse(bytes)?);
+        }
+        graph.fields.retain(|field| field.number != GRAPH_NODE);
+        Ok(Self { model, graph, nodes, nodes_at })
+    }
+
+    /// The file's bytes. An unchanged graph gives the bytes it was read from, if a usual writer wrote them.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut graph = self.graph.clone();
+        let nodes = self
+            .nodes
+            .iter()
+            .map(|node| wire::Field { number: GRAPH_NODE, value: Value::Bytes(Cow::Owned(node.message.encode())) });
+        graph.fields.splice(self.nodes_at..self.nodes_at, nodes);
+        let mut model = self.model.clone();
+        if let Some(field) = model.fields.iter_mut().rfind(|field| field.number == MODEL_GRAPH) {
+            field.value = Value::Bytes(Cow::Owned(graph.encode()));
+        }
+        model.encode()
+    }
+
+    /// Names of the files beside the graph that hold its weights; none if all weights are in the graph.
+    pub fn external_files(&self) -> Result<BTreeSet<String>, OnnxError> {
+        let mut files = BTreeSet::new();
+        for weight in self.weights()? {
+            files.extend(weight.external_file()?);
+        }
+        Ok(files)
+    }
+
+    /// The operators in the order of the data.
+    pub fn operators(&self) -> impl Iterator<Item = &str> {
+        self.nodes.iter().map(Node::op)
+    }
+
+    fn weights(&self) -> Result<Vec<Weight<'a>>, OnnxError> {
+        self.graph.all_bytes(GRAPH_INITIALIZER).map(Weight::parse).collect()
+    }
+}
+
+/// The graphs of the model in the binary, for tests: encoder, predictor, joint.
+#[cfg(test)]
+pub(super) fn embedded_graphs() -> [&'static [u8]; 3] {
+    macro_rules! graph {
+        ($name:literal) => {
+            include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/model/", $name))
+        };
+    }
+    [graph!("encoder.onnx"), graph!("predictor.onnx"), graph!("joint.onnx")]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unchanged_graph_comes_back_byte_for_byte() {
+        for bytes in embedded_graphs() {
+            let graph = OnnxGraph::parse(bytes).unwrap();
+            assert!(graph.operators().count() > 5);
+            assert!(graph.external_files().unwrap().is_empty());
+            assert!(graph.encode() == bytes, "{} bytes", bytes.len());
+        }
+    }
+
+    #[test]
+    fn what_is_no_graph_is_told() {
+        assert!(matches!(OnnxGraph::parse(b""), Err(OnnxError::NoGraph { .. })));
+        assert!(matches!(OnnxGraph::parse(b"\x7fELF"), Err(OnnxError::Malformed { .. })));
+    }
+}
