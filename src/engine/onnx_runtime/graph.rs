@@ -157,7 +157,7 @@ pub(super) fn bind_index<const N: usize>(
 /// Takes an output out, wherever it lies.
 pub(super) fn take_output(values: &mut SessionOutputs<'_>, name: &str) -> ort::Result<Tensor<f32>> {
     let value = values.remove(name).ok_or_else(|| ort::Error::new(format!("no output {name:?}")))?;
-    value.downcast::<TensorValueType<f32>>().map_err(ort::Error::from)
+    value.downcast::<TensorValueType<f32>>()
 }
 
 /// An error of the library in `call`.
