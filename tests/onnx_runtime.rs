@@ -9,7 +9,10 @@ use std::path::PathBuf;
 
 use common::{Heard, THREADS, blocks, clip, embedded, reference, root, run};
 use dictoscope::{
-    engine::{EncoderOutput, Engine, EngineError, JointLogits, LibraryError, OnnxRuntime, Place, Prediction, TokenId},
+    engine::{
+        EncoderOutput, Engine, EngineError, JointLogits, LibraryError, OnnxRuntime, Place, Prediction, PredictorState,
+        TokenId,
+    },
     features::FeatureFrames,
     session::{Session, SessionSettings},
     units::MelIdx,

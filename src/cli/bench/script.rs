@@ -179,8 +179,8 @@ mod tests {
     #[test]
     fn a_frame_says_the_same_whatever_was_asked_before_and_leads_back_to_the_path() {
         let (mut one, mut other) = (Script::new(12.0, &contract()).unwrap(), Script::new(12.0, &contract()).unwrap());
-        let steps = path(&mut one, 500);
-        let stops: Vec<u64> = steps.iter().map(|step| step.0).collect();
+        let walked = path(&mut one, 500);
+        let stops: Vec<u64> = walked.iter().map(|step| step.0).collect();
         for frame in (0..400).rev() {
             let found = other.at(frame, 0);
             assert_eq!(found, one.at(frame, 0));
