@@ -107,7 +107,7 @@ def whole(results: Found) -> list[str]:
         total = millis.get("total")
         peak = report.get("peak_memory_bytes")
         cells[-1] += [str(total["count"]) if total else "–", number(peak and peak / 1e6, 0)]
-        if rest == "fp16 graphs" and total:
+        if rest == "fp16 graphs" and total and results["options"].get("device") == "cuda":
             what, found, goal = (
                 ("hop, p95", total["p95"], HOP_P95) if kind == "hops" else ("12 s clip, median", total["p50"], CLIP)
             )
