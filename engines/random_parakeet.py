@@ -7,7 +7,7 @@ layouts and precisions and, with the same NumPy and onnx, the same files. traini
 --layout onnx-asr   encoder-model.onnx, its weights beside it in .data files below 2 GB, decoder_joint-model.onnx,
                     vocab.txt, config.json, as the package onnx-asr loads them
 --layout contract   encoder.onnx, predictor.onnx, joint.onnx, vocab.txt, contract.json; an encoder over 2 GB (fp32)
-                    has its weights beside it
+                    has its weights in files beside it, which the contract names with their hashes
 --precision fp16    all but layer normalisation, softmax, lengths and the graphs' inputs and outputs is typed f16
 """
 
@@ -18,6 +18,7 @@ import sys
 import time
 from pathlib import Path
 
+from random_parakeet_graph import EXTERNAL_LIMIT
 from random_parakeet_layouts import LAYOUTS, SIZES, Job, say
 from random_parakeet_weights import FULL, Sizes, count
 
@@ -68,9 +69,12 @@ def main() -> None:
     parser.add_argument("--precision", choices=("fp32", "fp16"), default="fp32", help="default: %(default)s")
     # With 7, both sizes choose blanks as well as tokens, and every duration.
     parser.add_argument("--seed", type=int, default=7, metavar="N", help="default: %(default)s")
+    # Lets tests have a small model with files of weights beside its encoder.
+    parser.add_argument("--external-over", type=int, default=EXTERNAL_LIMIT, metavar="BYTES", help=argparse.SUPPRESS)
     options = parser.parse_args()
     try:
-        run(Job(options.out, options.size, options.precision, options.seed), options.layout)
+        job = Job(options.out, options.size, options.precision, options.seed, options.external_over)
+        run(job, options.layout)
     except InputError as error:
         sys.exit(f"error: {error}")
 

@@ -26,6 +26,8 @@ from random_parakeet_weights import (
     position_table_size,
 )
 
+# What contracts call a precision.
+ARITHMETIC = {"fp16": "f16", "fp32": "f32"}
 SIZES = {"full": FULL, "small": SMALL}
 NAMES = {"full": "parakeet-tdt-0.6b-v3", "small": "parakeet-tdt small"}
 # The trained vocabulary begins with such pieces, which write nothing.
@@ -60,6 +62,8 @@ class Job:
     size: str
     precision: str
     seed: int
+    # Bytes of weights over which a contract's encoder has them in files beside it.
+    external_over: int = EXTERNAL_LIMIT
 
     @property
     def sizes(self) -> Sizes:
@@ -158,12 +162,10 @@ def write_onnx_asr(job: Job) -> None:
 def write_contract(job: Job) -> None:
     """The three graphs of a contract, and the contract."""
     sizes = job.sizes
-    # A contract names one file for each graph, so weights go beside the encoder only where they must.
+    # A single file is easier to handle, so weights go beside the encoder only where they must.
     bytes_each = 2 if job.precision == "fp16" else 4
     stored = (count(sizes)["encoder"] + position_table_size(sizes)) * bytes_each + GRAPH_BYTES
-    external = stored > EXTERNAL_LIMIT
-    if external:
-        say("encoder.onnx: over 2 GB, so its weights go beside it, where no hash of the contract covers them")
+    external = stored > job.external_over
     interfaces = {"encoder": write_encoder(job, "encoder.onnx", "encoder_output", external)}
     prediction = ("B", sizes.hidden, "U")
 
@@ -205,11 +207,17 @@ def contract_of(job: Job, interfaces: dict[str, tuple[list[Port], list[Port]]]) 
         with (job.folder / file).open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
 
+    def data_of(file: str) -> dict[str, Any]:
+        """The graph's files of weights, if it has some, in the order in which they were written."""
+        found = sorted(job.folder.glob(f"{file}.data*"), key=lambda path: (len(path.name), path.name))
+        return {"data": [{"file": path.name, "sha256": sha256(path.name)} for path in found]} if found else {}
+
     return {
         "format": "dictoscope-contract-1",
         "name": job.name,
         "languages": [],
-        "weights": {"fp16": "f16", "fp32": "f32"}[job.precision],
+        "weights": ARITHMETIC[job.precision],
+        "arithmetic": ARITHMETIC[job.precision],
         "sample_rate": 16000,
         "front_end": {
             "mel_bins": MEL_BINS,
@@ -241,6 +249,7 @@ def contract_of(job: Job, interfaces: dict[str, tuple[list[Port], list[Port]]]) 
             name: {
                 "file": f"{name}.onnx",
                 "sha256": sha256(f"{name}.onnx"),
+                **data_of(f"{name}.onnx"),
                 "inputs": [asdict(port) for port in inputs],
                 "outputs": [asdict(port) for port in outputs],
             }

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from random_parakeet_weights import KERNEL, LSTM_LAYERS, Sizes, Weights
+from random_parakeet_weights import KERNEL, LSTM_LAYERS, SUBSAMPLING, Sizes, Weights
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -76,13 +76,18 @@ class TorchParakeet(nn.Module):
 
     def encode(self, mel: np.ndarray) -> np.ndarray:
         """[B, mel, T] to [B, dim, T / 8]."""
-        x = self.conv(torch.from_numpy(mel).transpose(1, 2)[:, None])
+        length = -(-mel.shape[2] // SUBSAMPLING)
+        positions = position_table(length, self.out.out_features)
+        frames: np.ndarray = self.forward(torch.from_numpy(mel), positions).numpy()
+        return frames
+
+    def forward(self, mel: Tensor, positions: Tensor) -> Tensor:
+        """The same on tensors; `positions` is the table for that many frames."""
+        x = self.conv(mel.transpose(1, 2)[:, None])
         x = self.out(x.transpose(1, 2).flatten(2))
-        positions = position_table(x.shape[1], x.shape[2])
         for layer in self.layers:
             x = layer(x, positions, None, None)
-        frames: np.ndarray = x.transpose(1, 2).numpy()
-        return frames
+        return x.transpose(1, 2)
 
     def decode(self, frames: np.ndarray, tokens: np.ndarray, state: tuple[Tensor, Tensor]) -> list[np.ndarray]:
         """Raw logits [B, T, U, classes], predictions [B, U, hidden] and the next states."""

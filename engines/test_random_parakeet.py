@@ -186,6 +186,8 @@ class GraphTest(unittest.TestCase):
         self.assertEqual(set(hashes(folder)), set(FILES["contract"].split()))
         self.assertEqual(contract["front_end"]["normalization"], "per_feature")
         self.assertTrue(contract["encoder"]["length_masks"])
+        self.assertEqual((contract["weights"], contract["arithmetic"]), ("f32", "f32"))
+        self.assertFalse([name for name, spec in contract["graphs"].items() if "data" in spec])
         types = {"f32": "float", "i64": "int64"}
         for spec in (*contract["graphs"].values(), contract["vocabulary"]):
             self.assertEqual(hashes(folder)[spec["file"]], spec["sha256"])
@@ -282,6 +284,24 @@ class FileTest(unittest.TestCase):
         # A model with fewer files leaves none of these behind.
         write(self.work)
         self.assertEqual(set(hashes(self.work)), set(FILES["onnx-asr"].split()))
+
+    def test_a_contract_names_files_of_weights_with_their_hashes(self) -> None:
+        def small(path: Path) -> ExternalData:
+            return ExternalData(path, limit=1 << 20)
+
+        options = ["--size", "small", "--layout", "contract", "--precision", "fp16", "--external-over", "1000"]
+        with mock.patch("random_parakeet_layouts.ExternalData", small), mock.patch("builtins.print"):
+            with mock.patch("sys.argv", ["random_parakeet.py", str(self.work), *options]):
+                random_parakeet.main()
+        contract = read(self.work / "contract.json")
+        self.assertEqual((contract["weights"], contract["arithmetic"]), ("f16", "f16"))
+        data = contract["graphs"]["encoder"]["data"]
+        self.assertEqual([entry["file"] for entry in data], [f"encoder.onnx.data{n}" for n in ("", ".1", ".2")])
+        self.assertEqual({entry["file"]: entry["sha256"] for entry in data}.items() - hashes(self.work).items(), set())
+        self.assertEqual(set(hashes(self.work)), {*FILES["contract"].split(), *(entry["file"] for entry in data)})
+        self.assertFalse([name for name in ("predictor", "joint") if "data" in contract["graphs"][name]])
+        feed = {"audio_signal": features(50), "length": np.array([50])}
+        self.assertEqual(session(self.work / "encoder.onnx").run(None, feed)[0].shape, (1, SMALL.dim, 7))
 
     def test_an_output_that_is_a_file_and_a_negative_seed_are_refused(self) -> None:
         file = self.work / "file"

@@ -8,7 +8,7 @@ use common::{
     faulty::{Fault, WithFault},
 };
 use dictoscope::{
-    engine::{Contract, Engine},
+    engine::{Arithmetic, Contract, Engine},
     models::Model,
     parity::{
         PROBE_SAMPLES, ProbeFile,
@@ -39,6 +39,17 @@ fn the_embedded_engine_agrees_with_the_reference() {
     assert!(found.joint_max_abs < 1e-3 && found.predictor_max_abs < 1e-4 && found.finite, "{found:?}");
     let summary = report.summary("2026-11-24", false);
     assert!(summary.starts_with("passed (max |Δ| ") && summary.ends_with(", 2026-11-24)"), "{summary}");
+}
+
+#[test]
+fn reference_outputs_of_f16_graphs_have_the_bounds_of_f16() {
+    let model = embedded();
+    let contract = Contract { arithmetic: Some(Arithmetic::F16), ..model.contract().clone() };
+    let mut engine = WithFault { inner: model.open_rten(THREADS).unwrap(), fault: Fault::ScaledEncoder(1.001) };
+    let report = check(&mut engine, &contract, Some(&probe(&model)));
+    assert_eq!(report.status, GateStatus::Passed, "{report:?}");
+    assert_eq!(report.gate.unwrap().arithmetic, Arithmetic::F16);
+    assert!(report_of(Fault::ScaledEncoder(1.001)).failed());
 }
 
 #[test]

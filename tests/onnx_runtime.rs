@@ -9,7 +9,10 @@ use std::path::PathBuf;
 
 use common::{Heard, THREADS, blocks, clip, embedded, reference, root, run};
 use dictoscope::{
-    engine::{EncoderOutput, Engine, EngineError, JointLogits, LibraryError, OnnxRuntime, Place, Prediction, TokenId},
+    engine::{
+        EncoderOutput, Engine, EngineError, JointLogits, LibraryError, OnnxRuntime, Place, Prediction, PredictorState,
+        TokenId,
+    },
     features::FeatureFrames,
     session::{Session, SessionSettings},
     units::MelIdx,
@@ -42,6 +45,24 @@ fn the_decisions_on_every_clip_are_those_of_the_reference() {
 #[test]
 fn the_decisions_are_the_same_where_predictions_stay_on_the_device() {
     decisions_are_those_of_the_reference(open_bound);
+}
+
+#[test]
+fn several_frames_at_once_have_the_logits_of_one_by_one() {
+    let (mut plain, mut bound) = (open(), open_bound());
+    let contract = embedded().contract().clone();
+    let dim = contract.encoder.dim;
+    let frames: Vec<f32> = (0..3 * dim).map(|i| (i as f32 * 0.37).sin()).collect();
+    let mut prediction = Prediction::default();
+    bound.predict(contract.vocabulary.blank, &PredictorState::default(), &mut prediction).unwrap();
+    let mut together = Vec::new();
+    bound.joint_rows(&frames, dim, &prediction, &mut together).unwrap();
+    bound.fetch(&mut prediction).unwrap();
+    let mut apart = Vec::new();
+    plain.joint_rows(&frames, dim, &prediction, &mut apart).unwrap();
+    assert_eq!((together.len(), apart.len()), (3 * contract.joint_classes(), 3 * contract.joint_classes()));
+    assert!(together.iter().zip(&apart).all(|(a, b)| (a - b).abs() < 1e-4));
+    assert!(bound.joint_rows(&frames[1..], dim, &prediction, &mut apart).is_err());
 }
 
 #[test]

@@ -157,11 +157,37 @@ pub(super) struct BuildArgs {
 #[derive(Debug, Args)]
 pub(super) struct BenchArgs {
     /// Recording to measure on.
-    #[arg(value_name = "FILE")]
-    pub(super) file: PathBuf,
+    #[arg(value_name = "FILE", required_unless_present = "calls")]
+    pub(super) file: Option<PathBuf>,
     /// Play the recording over and over until this many seconds of audio are through.
     #[arg(long, value_name = "SECONDS", value_parser = above_zero)]
     pub(super) repeat_to: Option<f64>,
+    /// Play this many seconds once before what is measured, for engines that are slow at first.
+    #[arg(long, value_name = "SECONDS", value_parser = above_zero)]
+    pub(super) warm_up: Option<f64>,
+    /// Let the loop take so many decisions a second from a table of real speech, whatever the model's weights say: all is
+    /// computed, and the logits of the chosen classes are lifted above the others. For models with random weights.
+    #[arg(long, value_name = "N", value_parser = above_zero)]
+    pub(super) decisions_per_second: Option<f64>,
+    /// Measure windows as long as the model takes, as transcribe makes them, --runs times (10) after as many for warming up
+    /// as an engine needs.
+    #[arg(long, conflicts_with_all = ["left", "hop", "right", "warm_up", "trace"], value_parser = BoolishValueParser::new())]
+    pub(super) whole: bool,
+    /// Measure the engine's functions one by one instead of a recording.
+    #[arg(
+        long, conflicts_with_all = ["file", "repeat_to", "warm_up", "decisions_per_second", "whole", "trace"],
+        value_parser = BoolishValueParser::new()
+    )]
+    pub(super) calls: bool,
+    /// Windows for --calls.
+    #[arg(
+        long, value_name = "SECONDS,...", value_delimiter = ',', default_values_t = [2.0, 5.0, 10.0, 12.5, 30.0],
+        value_parser = above_zero
+    )]
+    pub(super) windows: Vec<f64>,
+    /// Calls that are measured with --calls (50), or times that the recording is with --whole.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(super) runs: Option<u32>,
     /// Print one JSON object.
     #[arg(long, value_parser = BoolishValueParser::new())]
     pub(super) json: bool,
@@ -259,6 +285,9 @@ pub(super) struct ModelArgs {
     /// The GPU of an engine that uses one, counted from 0.
     #[arg(long, value_name = "N", help_heading = "Model")]
     pub(super) gpu: Option<u8>,
+    /// Launch the work of each window anew on a GPU instead of replaying a recording of it.
+    #[arg(long, value_parser = BoolishValueParser::new(), help_heading = "Model")]
+    pub(super) no_cuda_graphs: bool,
     /// Go on with an engine that does not agree with the model's reference outputs.
     #[arg(long, value_parser = BoolishValueParser::new(), help_heading = "Model")]
     pub(super) force: bool,

@@ -79,6 +79,8 @@ pub(super) struct ModelChoice {
     pub(super) fallback: Option<EngineName>,
     /// The GPU, counted as CUDA does, of the engines that use one.
     pub(super) gpu: u8,
+    /// Whether a GPU's work may be recorded and replayed.
+    pub(super) cuda_graphs: bool,
     /// ONNX Runtime's library by the settings; `None` looks for it.
     pub(super) onnxruntime: Option<PathBuf>,
     /// Use an engine that failed its check all the same.
@@ -94,6 +96,7 @@ impl ModelArgs {
             engine: self.engine.unwrap_or(settings.engine),
             fallback: self.fallback.or(settings.fallback),
             gpu: self.gpu.or(settings.gpu).unwrap_or_default(),
+            cuda_graphs: !self.no_cuda_graphs,
             onnxruntime: settings.onnxruntime.clone(),
             force: self.force,
         }
@@ -147,7 +150,7 @@ impl ModelChoice {
                 if let Some(folder) = libraries::cuda_folder() {
                     preload_cuda(&folder)?;
                 }
-                let place = Place::Cuda { device: i32::from(self.gpu), graphs: true };
+                let place = Place::Cuda { device: i32::from(self.gpu), graphs: self.cuda_graphs };
                 Ok(model.open_onnxruntime_at(&runtime, place)?)
             }
             EngineName::TensorRt => plans::open(model, self.gpu),
@@ -276,6 +279,7 @@ mod tests {
             engine: EngineName::OnnxRuntime,
             fallback: Some(EngineName::Rten),
             gpu: 1,
+            cuda_graphs: true,
             onnxruntime: Some("/c".into()),
             force: false,
         };

@@ -194,6 +194,24 @@ pub trait Engine: Send {
     /// One joint step: encoder frame `[dim]` and the prediction's output `[hidden]` to raw logits of both heads.
     fn joint(&mut self, frame: &[f32], prediction: &Prediction, out: &mut JointLogits) -> Result<(), EngineError>;
 
+    /// The joint on several frames, `[rows, dim]`, with one prediction: raw logits `[rows, tokens and durations]`. In one call
+    /// where an engine can, else one after the other.
+    fn joint_rows(
+        &mut self,
+        frames: &[f32],
+        dim: usize,
+        prediction: &Prediction,
+        out: &mut Vec<f32>,
+    ) -> Result<(), EngineError> {
+        let mut logits = JointLogits::default();
+        out.clear();
+        for frame in frames.chunks_exact(dim.max(1)) {
+            self.joint(frame, prediction, &mut logits)?;
+            out.extend(logits.tokens.iter().chain(&logits.durations));
+        }
+        Ok(())
+    }
+
     /// Brings what is resident of a prediction to the host: output and state have their values then, too. Nothing to do
     /// for an engine that keeps nothing.
     fn fetch(&mut self, _prediction: &mut Prediction) -> Result<(), EngineError> {
@@ -216,6 +234,16 @@ impl<E: Engine + ?Sized> Engine for Box<E> {
 
     fn joint(&mut self, frame: &[f32], prediction: &Prediction, out: &mut JointLogits) -> Result<(), EngineError> {
         (**self).joint(frame, prediction, out)
+    }
+
+    fn joint_rows(
+        &mut self,
+        frames: &[f32],
+        dim: usize,
+        prediction: &Prediction,
+        out: &mut Vec<f32>,
+    ) -> Result<(), EngineError> {
+        (**self).joint_rows(frames, dim, prediction, out)
     }
 
     fn fetch(&mut self, prediction: &mut Prediction) -> Result<(), EngineError> {

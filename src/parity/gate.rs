@@ -109,8 +109,8 @@ impl fmt::Display for GateReport {
 /// Holds our front-end and `engine` against `probe`. An engine that gives up, or gives what is no number, has failed.
 pub fn check(engine: &mut dyn Engine, contract: &Contract, probe: Option<&ProbeFile>) -> GateReport {
     let Some(probe) = probe else { return GateReport::not_checked() };
-    // The reference is held to f32, so the engine's own arithmetic decides.
-    let gate = Gate::of(engine.info().arithmetic, engine.info().arithmetic);
+    // The reference comes of the model's own graphs: the coarser of their arithmetic and the engine's decides.
+    let gate = Gate::of(engine.info().arithmetic, contract.arithmetic.unwrap_or_default());
     let report = |measured: Option<Measured>, reasons: Vec<String>| GateReport {
         status: if reasons.is_empty() { GateStatus::Passed } else { GateStatus::Failed },
         measured,
@@ -220,6 +220,16 @@ impl<E: Engine> Engine for Checked<E> {
 
     fn joint(&mut self, frame: &[f32], prediction: &Prediction, out: &mut JointLogits) -> Result<(), EngineError> {
         self.inner.joint(frame, prediction, out)
+    }
+
+    fn joint_rows(
+        &mut self,
+        frames: &[f32],
+        dim: usize,
+        prediction: &Prediction,
+        out: &mut Vec<f32>,
+    ) -> Result<(), EngineError> {
+        self.inner.joint_rows(frames, dim, prediction, out)
     }
 
     fn fetch(&mut self, prediction: &mut Prediction) -> Result<(), EngineError> {

@@ -212,6 +212,47 @@ fn bench_prints_cost_and_latency() {
     if cfg!(target_os = "linux") {
         assert!(report["peak_memory_bytes"].as_u64().unwrap() > 10_000_000, "{report}");
     }
+    assert!(report["full_window_millis"]["total"]["count"].as_u64().unwrap() > 0, "{report}");
+    assert!(report["decisions"]["tokens"].as_u64().unwrap() > 5, "{report}");
     bench.run(&["bench", &clip("short.flac")]).exits(0);
     bench.run(&["bench", "/no/such.wav"]).exits(1).says(&["/no/such.wav"]);
+}
+
+#[test]
+fn bench_takes_decisions_from_a_table_at_the_pace_that_was_asked_for() {
+    let bench = Bench::new();
+    let pace = |args: &[&str]| {
+        let file = clip("short.flac");
+        let fixed = ["bench", "--json", "--no-endpoint", "--decisions-per-second", "12", "--repeat-to", "6", &file];
+        let report = bench.run(&[&fixed[..], args].concat()).exits(0).json().remove(0);
+        let secs = report["audio_secs"].as_f64().unwrap();
+        (report["decisions"]["committed"].as_f64().unwrap() / secs, report)
+    };
+    let (streamed, report) = pace(&["--warm-up", "2"]);
+    assert!((streamed - 12.0).abs() < 0.5 && report["decisions_per_second"] == 12.0, "{report}");
+    let (whole, report) = pace(&["--whole", "--runs", "2"]);
+    assert!((whole - 12.0).abs() < 0.5 && report["hop_millis"]["total"]["count"] == 2, "{report}");
+    assert_eq!(report["window"]["mode"], "whole");
+    bench.run(&["bench", &clip("short.flac"), "--decisions-per-second", "1"]).exits(1).says(&["at most 4 frames"]);
+}
+
+#[test]
+fn bench_measures_an_engines_functions_one_by_one() {
+    let bench = Bench::new();
+    let calls = ["bench", "--calls", "--windows", "1,2,31", "--runs", "2"];
+    let report = bench.run(&[&calls[..], &["--json"]].concat()).exits(0).json().remove(0);
+    assert_eq!(report["encode"].as_array().unwrap().len(), 2, "{report}");
+    assert_eq!((&report["encode"][1]["mel_frames"], &report["skipped_windows"][0]), (&200.into(), &31.0.into()));
+    for call in ["predict_millis", "joint_millis"] {
+        assert!(report[call]["p95"].as_f64().unwrap() > 0.0 && report[call]["count"] == 2, "{call}: {report}");
+    }
+    let ran = bench.run(&calls).exits(0);
+    assert!(ran.out.contains("encode 31 s: skipped") && ran.out.contains("joint, 16 frames"), "{}", ran.out);
+    for wrong in [
+        &["bench", "--calls", "a.wav"][..],
+        &["bench", "--calls", "--whole"],
+        &["bench", "a.wav", "--whole", "--hop", "1"],
+    ] {
+        bench.run(wrong).exits(2);
+    }
 }

@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use serde::Serialize;
+
 use super::latency::Latencies;
 use crate::{
     decode::Word,
@@ -17,12 +19,25 @@ pub(super) struct HopCost {
     pub(super) encode: f64,
     /// Predictor, joint, the loop and the words; tail included.
     pub(super) decode: f64,
+    /// Whether the window had all of its left context: before that, windows grow from hop to hop.
+    pub(super) full: bool,
 }
 
 impl HopCost {
     pub(super) fn total(&self) -> f64 {
         self.features + self.encode + self.decode
     }
+}
+
+/// What was decided.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub(super) struct Decided {
+    /// On committed frames.
+    pub(super) committed: u64,
+    /// Of those, the ones that wrote a token.
+    pub(super) tokens: u64,
+    /// In grey tails, which are decided anew in each hop.
+    pub(super) tail: u64,
 }
 
 /// Listens to a session that is pushed as fast as possible.
@@ -33,6 +48,8 @@ impl HopCost {
 pub(super) struct HopMeter {
     pub(super) hops: Vec<HopCost>,
     pub(super) latencies: Latencies,
+    pub(super) decided: Decided,
+    left_frames: u64,
     hop: HopCost,
     /// End of the last stage seen.
     lap: Instant,
@@ -47,12 +64,15 @@ pub(super) struct HopMeter {
     tail: Vec<Word>,
 }
 
-impl Default for HopMeter {
-    fn default() -> Self {
+impl HopMeter {
+    /// `left_frames`: of windows that have grown as long as they get.
+    pub(super) fn new(left_frames: u64) -> Self {
         let now = Instant::now();
         Self {
             hops: Vec::new(),
             latencies: Latencies::default(),
+            decided: Decided::default(),
+            left_frames,
             hop: HopCost::default(),
             lap: now,
             work_began: now,
@@ -63,9 +83,21 @@ impl Default for HopMeter {
             tail: Vec::new(),
         }
     }
-}
 
-impl HopMeter {
+    /// Adds what another meter saw as one hop.
+    pub(super) fn add_run(&mut self, run: &Self) {
+        let sum = |part: fn(&HopCost) -> f64| run.hops.iter().map(part).sum();
+        self.hops.push(HopCost {
+            features: sum(|hop| hop.features),
+            encode: sum(|hop| hop.encode),
+            decode: sum(|hop| hop.decode),
+            full: false,
+        });
+        self.decided.committed += run.decided.committed;
+        self.decided.tokens += run.decided.tokens;
+        self.decided.tail += run.decided.tail;
+    }
+
     /// Before audio up to `end` is pushed.
     pub(super) fn push_begins(&mut self, end: SampleIdx) {
         self.arrived_secs = end.secs();
@@ -93,6 +125,8 @@ impl HopMeter {
         self.latencies.hop(&self.committed, &self.tail, self.done_secs);
         self.committed.clear();
         self.tail.clear();
+        let Window { start, commit_from, last, .. } = self.window;
+        self.hop.full = !last && commit_from.0 - start.0 >= self.left_frames;
         self.hops.push(std::mem::take(&mut self.hop));
         // What the meter itself did is no cost of the hop.
         self.lap = Instant::now();
@@ -106,6 +140,11 @@ impl Probe for HopMeter {
             Stage::Window(window) => self.window = *window,
             Stage::Features(_) => self.hop.features += self.lap_millis(),
             Stage::Encoder(_) => self.hop.encode += self.lap_millis(),
+            Stage::Decision(decision) => {
+                self.decided.committed += 1;
+                self.decided.tokens += u64::from(!decision.is_blank);
+            }
+            Stage::TailDecision(_) => self.decided.tail += 1,
             Stage::Committed(words) => self.committed.extend_from_slice(words),
             Stage::Tail(words) => self.tail = words.to_vec(),
             Stage::HopEnd(_) => {

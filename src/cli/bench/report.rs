@@ -1,13 +1,10 @@
 //! The figures of a bench run, as a table and as JSON.
 
-use std::{
-    io::{self, Write},
-    path::Path,
-};
+use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::meter::{HopCost, HopMeter};
+use super::meter::{Decided, HopCost, HopMeter};
 use crate::{
     cli::json::{JsonWindow, sample_secs},
     engine::EngineInfo,
@@ -18,14 +15,14 @@ use crate::{
 /// Median, 95th percentile (nearest rank) and largest of `count` values. All 0 without a value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub(super) struct Spread {
-    p50: f64,
-    p95: f64,
-    max: f64,
+    pub(super) p50: f64,
+    pub(super) p95: f64,
+    pub(super) max: f64,
     count: usize,
 }
 
 impl Spread {
-    fn of(values: impl IntoIterator<Item = f64>) -> Self {
+    pub(super) fn of(values: impl IntoIterator<Item = f64>) -> Self {
         let mut values: Vec<f64> = values.into_iter().collect();
         values.sort_by(f64::total_cmp);
         let rank = |share: f64| {
@@ -36,12 +33,19 @@ impl Spread {
     }
 }
 
-#[derive(Debug, Serialize)]
-struct HopMillis {
+/// Milliseconds, stage by stage.
+#[derive(Clone, Copy, Debug, Serialize)]
+struct Stages {
     features: Spread,
     encode: Spread,
     decode: Spread,
     total: Spread,
+}
+
+#[derive(Debug, Serialize)]
+struct HopMillis {
+    #[serde(flatten)]
+    all: Stages,
     /// Mean of the first tenth of the hops: with the last tenth it shows whether a hop grows dearer.
     first_tenth_mean: f64,
     last_tenth_mean: f64,
@@ -64,7 +68,15 @@ pub(super) struct Report {
     audio_secs: f64,
     engine: EngineInfo,
     window: JsonWindow,
+    /// Of each hop; of each time the recording was taken whole, if it was.
     hop_millis: HopMillis,
+    /// Of the hops whose window had all of its left context.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    full_window_millis: Option<Stages>,
+    decisions: Decided,
+    /// Where decisions were taken from a table: so many a second were asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decisions_per_second: Option<f64>,
     /// Seconds of work per second of audio.
     rtf: f64,
     latency_secs: LatencySecs,
@@ -84,27 +96,21 @@ struct TraceCost {
 }
 
 impl Report {
-    pub(super) fn new(
-        file: &Path,
-        end: SampleIdx,
-        window: &WindowSettings,
-        engine: EngineInfo,
-        meter: &HopMeter,
-        peak_memory_bytes: Option<u64>,
-    ) -> Self {
+    /// `end`: of all that was pushed to the meter.
+    pub(super) fn new(run: Run, end: SampleIdx, meter: &HopMeter, peak_memory_bytes: Option<u64>) -> Self {
         let hops = &meter.hops;
         let tenth = hops.len().div_ceil(10);
         let work_secs: f64 = hops.iter().map(HopCost::total).sum::<f64>() / 1000.0;
         Self {
-            file: file.to_string_lossy().into_owned(),
+            file: run.file,
             audio_secs: sample_secs(end),
-            engine,
-            window: JsonWindow::stream(window),
+            engine: run.engine,
+            full_window_millis: run.window.map(|_| Stages::of(hops.iter().filter(|hop| hop.full))),
+            window: run.window.as_ref().map_or_else(JsonWindow::whole, JsonWindow::stream),
+            decisions: meter.decided,
+            decisions_per_second: run.decisions_per_second,
             hop_millis: HopMillis {
-                features: Spread::of(hops.iter().map(|hop| hop.features)),
-                encode: Spread::of(hops.iter().map(|hop| hop.encode)),
-                decode: Spread::of(hops.iter().map(|hop| hop.decode)),
-                total: Spread::of(hops.iter().map(HopCost::total)),
+                all: Stages::of(hops),
                 first_tenth_mean: mean(&hops[..tenth]),
                 last_tenth_mean: mean(&hops[hops.len() - tenth..]),
             },
@@ -131,42 +137,92 @@ impl Report {
     /// The figures for a person.
     pub(super) fn print(&self, out: &mut dyn Write) -> io::Result<()> {
         let (millis, latency) = (&self.hop_millis, &self.latency_secs);
-        writeln!(out, "{}: {:.1} s of audio, {} hops", self.file, self.audio_secs, millis.total.count)?;
+        let (what, hops) = if self.full_window_millis.is_some() { ("hop", "hops") } else { ("run", "runs") };
+        writeln!(out, "{}: {:.1} s of audio, {} {hops}", self.file, self.audio_secs, millis.all.total.count)?;
         writeln!(out, "{} on {}, {}", self.engine.model, self.engine.engine, self.engine.device)?;
         writeln!(out, "window: {}", self.window)?;
-        writeln!(out, "\nmilliseconds per hop      p50      p95      max")?;
-        for (name, spread) in [
-            ("features", millis.features),
-            ("encode", millis.encode),
-            ("decode", millis.decode),
-            ("total", millis.total),
-        ] {
-            writeln!(out, "{name:<20} {:>8.1} {:>8.1} {:>8.1}", spread.p50, spread.p95, spread.max)?;
-        }
+        writeln!(out, "\nmilliseconds per {what}      p50      p95      max")?;
+        millis.all.print(out)?;
         writeln!(
             out,
-            "mean of the first tenth of hops {:.1}, of the last {:.1}",
+            "mean of the first tenth of {hops} {:.1}, of the last {:.1}",
             millis.first_tenth_mean, millis.last_tenth_mean
         )?;
-        writeln!(out, "\nlatency in seconds        p50      p95      max   ({} words)", latency.word_to_commit.count)?;
-        for (name, spread) in [
-            ("audio to tail", latency.audio_to_tail),
-            ("audio to commit", latency.audio_to_commit),
-            ("word to tail", latency.word_to_tail),
-            ("word to commit", latency.word_to_commit),
-        ] {
-            writeln!(out, "{name:<20} {:>8.2} {:>8.2} {:>8.2}", spread.p50, spread.p95, spread.max)?;
+        if let Some(full) = self.full_window_millis.filter(|full| full.total.count > 0) {
+            writeln!(out, "\nhops with all left context, {} of them", full.total.count)?;
+            full.print(out)?;
+        }
+        let Decided { committed, tokens, tail } = self.decisions;
+        let table = self.decisions_per_second.map(|pace| format!(", from a table, {pace} a second"));
+        writeln!(
+            out,
+            "\ndecisions: {committed}, {tokens} of them tokens, and {tail} in tails{}",
+            table.unwrap_or_default()
+        )?;
+        if self.full_window_millis.is_some() {
+            latency.print(out)?;
         }
         writeln!(out, "\nreal-time factor {:.3}", self.rtf)?;
         if let Some(TraceCost { millis, share }) = &self.trace {
             let (p50, p95, share) = (millis.p50, millis.p95, share * 100.0);
             writeln!(out, "trace: {p50:.2} ms per hop (p95 {p95:.2}), {share:.2} % of the hops' own work")?;
         }
-        match self.peak_memory_bytes {
-            Some(bytes) => writeln!(out, "peak memory {:.0} MB", bytes as f64 / 1e6)?,
-            None => writeln!(out, "peak memory not available on this system")?,
-        }
+        write_memory(out, self.peak_memory_bytes)?;
         out.flush()
+    }
+}
+
+/// What was measured.
+#[derive(Debug, Default)]
+pub(super) struct Run {
+    pub(super) file: String,
+    pub(super) engine: EngineInfo,
+    /// `None`: as long as the model takes.
+    pub(super) window: Option<WindowSettings>,
+    pub(super) decisions_per_second: Option<f64>,
+}
+
+impl LatencySecs {
+    fn print(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "\nlatency in seconds        p50      p95      max   ({} words)", self.word_to_commit.count)?;
+        for (name, spread) in [
+            ("audio to tail", self.audio_to_tail),
+            ("audio to commit", self.audio_to_commit),
+            ("word to tail", self.word_to_tail),
+            ("word to commit", self.word_to_commit),
+        ] {
+            writeln!(out, "{name:<20} {:>8.2} {:>8.2} {:>8.2}", spread.p50, spread.p95, spread.max)?;
+        }
+        Ok(())
+    }
+}
+
+impl Stages {
+    fn of<'a>(hops: impl IntoIterator<Item = &'a HopCost>) -> Self {
+        let hops: Vec<&HopCost> = hops.into_iter().collect();
+        let spread = |part: fn(&HopCost) -> f64| Spread::of(hops.iter().map(|hop| part(hop)));
+        Self {
+            features: spread(|hop| hop.features),
+            encode: spread(|hop| hop.encode),
+            decode: spread(|hop| hop.decode),
+            total: spread(HopCost::total),
+        }
+    }
+
+    fn print(&self, out: &mut dyn Write) -> io::Result<()> {
+        let Self { features, encode, decode, total } = self;
+        for (name, spread) in [("features", features), ("encode", encode), ("decode", decode), ("total", total)] {
+            writeln!(out, "{name:<20} {:>8.1} {:>8.1} {:>8.1}", spread.p50, spread.p95, spread.max)?;
+        }
+        Ok(())
+    }
+}
+
+/// The last line of a report.
+pub(super) fn write_memory(out: &mut dyn Write, peak_bytes: Option<u64>) -> io::Result<()> {
+    match peak_bytes {
+        Some(bytes) => writeln!(out, "peak memory {:.0} MB", bytes as f64 / 1e6),
+        None => writeln!(out, "peak memory not available on this system"),
     }
 }
 
@@ -188,14 +244,8 @@ mod tests {
 
     #[test]
     fn a_run_without_a_hop_prints_zeros() {
-        let report = Report::new(
-            Path::new("empty.wav"),
-            SampleIdx(0),
-            &WindowSettings::default(),
-            EngineInfo::default(),
-            &HopMeter::default(),
-            None,
-        );
+        let run = Run { file: "empty.wav".into(), window: Some(WindowSettings::default()), ..Run::default() };
+        let report = Report::new(run, SampleIdx(0), &HopMeter::new(0), None);
         let mut out = Vec::new();
         report.print(&mut out).unwrap();
         let text = String::from_utf8(out).unwrap();

@@ -148,6 +148,40 @@ impl OrtResidentEngine {
     }
 }
 
+impl OrtResidentEngine {
+    /// The joint on `frames`, `[dim, rows]`, to `[rows, classes]`.
+    fn join(
+        &mut self,
+        rows: usize,
+        frames: Vec<f32>,
+        prediction: &Prediction,
+        out: &mut Vec<f32>,
+    ) -> Result<(), EngineError> {
+        const CALL: &str = "joint";
+        let (dim, hidden) = (self.contract.encoder.dim, self.contract.predictor.hidden);
+        let resident = prediction.resident.as_ref().and_then(Resident::get::<Tensor<f32>>);
+        if resident.is_none() {
+            host::check_len(CALL, "prediction", hidden, prediction.output.len())?;
+        }
+        let (graph, binding) = (&mut self.joint, &mut self.joint_binding);
+        let [frame_name, prediction_name] = [&graph.inputs[0].name, &graph.inputs[1].name];
+        let bind = || -> ort::Result<()> {
+            binding.bind_input(frame_name.as_str(), &Tensor::from_array(([1, dim, rows], frames))?)?;
+            if let Some(value) = resident {
+                binding.bind_input(prediction_name.as_str(), value)?;
+            } else {
+                let value = Tensor::from_array(([1, hidden, 1], prediction.output.clone()))?;
+                binding.bind_input(prediction_name.as_str(), &value)?;
+            }
+            binding.clear_outputs();
+            binding.bind_output_to_device(graph.outputs[0].name.as_str(), &Place::Host.memory()?)
+        };
+        bind().map_err(failed(CALL))?;
+        let values = graph.session.run_binding(binding).map_err(failed(CALL))?;
+        copy_out(CALL, &values, &graph.outputs[0], &[1, rows, 1, self.contract.joint_classes()], out)
+    }
+}
+
 /// `[layers, batch, hidden]`
 fn state_shape(contract: &Contract) -> [usize; 3] {
     [contract.predictor.layers, 1, contract.predictor.hidden]
@@ -248,31 +282,25 @@ impl Engine for OrtResidentEngine {
     }
 
     fn joint(&mut self, frame: &[f32], prediction: &Prediction, out: &mut JointLogits) -> Result<(), EngineError> {
-        const CALL: &str = "joint";
-        let (dim, hidden) = (self.contract.encoder.dim, self.contract.predictor.hidden);
-        host::check_len(CALL, "frame", dim, frame.len())?;
-        let resident = prediction.resident.as_ref().and_then(Resident::get::<Tensor<f32>>);
-        if resident.is_none() {
-            host::check_len(CALL, "prediction", hidden, prediction.output.len())?;
-        }
-        let (graph, binding) = (&mut self.joint, &mut self.joint_binding);
-        let [frame_name, prediction_name] = [&graph.inputs[0].name, &graph.inputs[1].name];
-        let mut bind = || -> ort::Result<()> {
-            binding.bind_input(frame_name.as_str(), &Tensor::from_array(([1, dim, 1], frame.to_vec()))?)?;
-            if let Some(value) = resident {
-                binding.bind_input(prediction_name.as_str(), value)?;
-            } else {
-                let value = Tensor::from_array(([1, hidden, 1], prediction.output.clone()))?;
-                binding.bind_input(prediction_name.as_str(), &value)?;
-            }
-            binding.clear_outputs();
-            binding.bind_output_to_device(graph.outputs[0].name.as_str(), &Place::Host.memory()?)
-        };
-        bind().map_err(failed(CALL))?;
-        let values = graph.session.run_binding(binding).map_err(failed(CALL))?;
-        copy_out(CALL, &values, &graph.outputs[0], &[1, 1, 1, self.contract.joint_classes()], &mut out.tokens)?;
+        host::check_len("joint", "frame", self.contract.encoder.dim, frame.len())?;
+        self.join(1, frame.to_vec(), prediction, &mut out.tokens)?;
         host::split_heads(&self.contract, out);
         Ok(())
+    }
+
+    fn joint_rows(
+        &mut self,
+        frames: &[f32],
+        dim: usize,
+        prediction: &Prediction,
+        out: &mut Vec<f32>,
+    ) -> Result<(), EngineError> {
+        host::check_len("joint", "frame", self.contract.encoder.dim, dim)?;
+        let rows = frames.len() / dim;
+        host::check_len("joint", "frames", rows * dim, frames.len())?;
+        let mut channels_first = Vec::new();
+        transpose(frames, dim, &mut channels_first);
+        self.join(rows, channels_first, prediction, out)
     }
 
     fn fetch(&mut self, prediction: &mut Prediction) -> Result<(), EngineError> {
