@@ -1,5 +1,6 @@
 //! `dictoscope engines`: what can compute here, and why what cannot does not; below it, its libraries come and go.
 
+mod half;
 mod install;
 mod remove;
 
@@ -26,6 +27,8 @@ pub(super) enum EnginesVerb {
     Install(install::InstallArgs),
     /// Build the plans that TensorRT runs a model from; needs no GPU unless it is to be for this one.
     Build(BuildArgs),
+    /// Write a model whose graphs compute in 16-bit floats.
+    Half(half::HalfArgs),
     /// Remove what `dictoscope engines install` fetched.
     Remove(remove::RemoveArgs),
 }
@@ -35,6 +38,7 @@ pub(super) fn run(args: &EnginesArgs, console: &mut Console<'_>) -> anyhow::Resu
         None => list(args, console),
         Some(EnginesVerb::Install(args)) => install::run(args, console),
         Some(EnginesVerb::Build(args)) => plans::build(args, console),
+        Some(EnginesVerb::Half(args)) => half::run(args, console),
         Some(EnginesVerb::Remove(args)) => remove::run(args, console),
     }
 }

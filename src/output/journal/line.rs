@@ -67,7 +67,8 @@ pub struct JournalWord {
 impl JournalWord {
     /// The part of a word that is kept; `offset`: where the dictation began, in seconds of the session.
     pub(super) fn of(word: &Word, offset: f64) -> Self {
-        let (start, end) = (word.start.secs() - offset, word.end.secs() - offset);
+        let millis = |secs: f64| (secs * 1000.0).round() / 1000.0;
+        let (start, end) = (millis(word.start.secs() - offset), millis(word.end.secs() - offset));
         Self { text: word.text.clone(), start, end, glued: word.glued }
     }
 }
