@@ -20,9 +20,6 @@ pub(super) struct Means<'a> {
     pub(super) provider: Option<ExecutionProviderDispatch>,
 }
 
-/// Roles of the encoder's inputs and outputs.
-const ENCODER: [&[&str]; 2] = [&["features", "length"], &["frames"]];
-
 /// One session with its tensors in the order of the roles that the engine asked for.
 pub(super) struct Graph {
     pub(super) session: Session,
@@ -31,24 +28,27 @@ pub(super) struct Graph {
 }
 
 impl Graph {
-    /// Encoder, predictor and joint, in this order.
-    pub(super) fn load_all(
+    /// Predictor and joint.
+    pub(super) fn predictor_and_joint(
         means: &Means<'_>,
         contract: &Contract,
         graphs: &[GraphSource; 3],
-    ) -> Result<[Self; 3], EngineError> {
+    ) -> Result<[Self; 2], EngineError> {
         let specs = &contract.graphs;
-        let [encoder, predictor, joint] = graphs;
+        let [_, predictor, joint] = graphs;
         Ok([
-            Self::load(means, &specs.encoder, encoder, ENCODER[0], ENCODER[1])?,
             Self::load(means, &specs.predictor, predictor, &["token", "h", "c"], &["prediction", "h_next", "c_next"])?,
             Self::load(means, &specs.joint, joint, &["frame", "prediction"], &["logits"])?,
         ])
     }
 
-    /// The encoder alone.
-    pub(super) fn encoder(means: &Means<'_>, contract: &Contract, source: &GraphSource) -> Result<Self, EngineError> {
-        Self::load(means, &contract.graphs.encoder, source, ENCODER[0], ENCODER[1])
+    /// The encoder.
+    pub(super) fn encoder(
+        means: &Means<'_>,
+        contract: &Contract,
+        graphs: &[GraphSource; 3],
+    ) -> Result<Self, EngineError> {
+        Self::load(means, &contract.graphs.encoder, &graphs[0], &["features", "length"], &["frames"])
     }
 
     /// Loads a graph and finds the tensors of the roles that `inputs` and `outputs` name.

@@ -50,7 +50,8 @@ impl OrtEngine {
         let arithmetic = contract.arithmetic.unwrap_or_default();
         let specs = &contract.graphs;
         let means = Means { runtime, threads: count, provider: None };
-        let [encoder, predictor, joint] = Graph::load_all(&means, contract, graphs)?;
+        let encoder = Graph::encoder(&means, contract, graphs)?;
+        let [predictor, joint] = Graph::predictor_and_joint(&means, contract, graphs)?;
         Ok(Self {
             info: EngineInfo {
                 engine: format!("{NAME} {}", runtime.version()),

@@ -98,18 +98,22 @@ impl OrtResidentEngine {
     ) -> Result<Self, EngineError> {
         let means = |records: bool| Means { runtime, threads: 1, provider: provider(place, records) };
         let plain = means(false);
-        let [mut encoder, predictor, joint] = Graph::load_all(&plain, contract, graphs).map_err(no_device(place))?;
-        let mut steady = None;
+        let [predictor, joint] = Graph::predictor_and_joint(&plain, contract, graphs).map_err(no_device(place))?;
+        let (mut recording, mut steady) = (None, None);
         if matches!(place, Place::Cuda { graphs: true, .. } | Place::Host) {
-            match Graph::encoder(&means(true), contract, &graphs[0]) {
-                Ok(recording) => {
-                    encoder = recording;
+            match Graph::encoder(&means(true), contract, graphs) {
+                Ok(encoder) => {
+                    recording = Some(encoder);
                     steady = Some(Steady::new(place).map_err(failed("open"))?);
                 }
                 // A graph with a node that only the CPU can run cannot be recorded; it runs all the same.
                 Err(error) => log::warn!("the encoder is run without a CUDA graph: {error}"),
             }
         }
+        let encoder = match recording {
+            Some(encoder) => encoder,
+            None => Graph::encoder(&plain, contract, graphs).map_err(no_device(place))?,
+        };
         let call = "open";
         let (predictor_binding, joint_binding) = (
             predictor.session.create_binding().map_err(failed(call))?,
