@@ -190,7 +190,9 @@ def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("program", type=Path, metavar="PROGRAM")
-    parser.add_argument("--out", type=Path, default=Path("gpu-bench"), help="folder for results.json (%(default)s)")
+    parser.add_argument(
+        "--out", type=Path, default=Path("target/gpu-bench"), help="folder for results.json (%(default)s)"
+    )
     parser.add_argument("--models", type=Path, default=Path("/tmp/gpu-bench-models"), help="(%(default)s)")
     parser.add_argument("--quick", action="store_true", help="fp16 alone, three windows, 60 s")
     parser.add_argument("--seconds", type=float, help="when the whole run must be over (175, or 60 with --quick)")
