@@ -6,14 +6,14 @@ usage: benches/gpu/pack.py PROGRAM ONNXRUNTIME_FOLDER OUT [--part-mb N]
 PROGRAM is a release build; its copy has the embedded encoder zeroed (the benchmarks bring their own models), so that it packs to
 a few MB. ONNXRUNTIME_FOLDER holds libonnxruntime.so.* and its CUDA provider. Writes OUT/part-00 and so on. There:
 
-    cat PARTS | xz -dc | tar x -C FOLDER && cd FOLDER && sh bench.sh --out RESULTS
+    cat PARTS | tar xz -C FOLDER && cd FOLDER && sh bench.sh --out RESULTS
 """
 
 from __future__ import annotations
 
 import argparse
 import io
-import lzma
+import gzip
 import subprocess
 import tarfile
 from pathlib import Path
@@ -78,8 +78,8 @@ def main() -> None:
     parser.add_argument("--part-mb", type=int, default=55, help="size of a part (%(default)s)")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    packed = options.out / "all.tar.xz"
-    with lzma.open(packed, "wb", preset=2) as stream, tarfile.open(fileobj=stream, mode="w|") as archive:
+    packed = options.out / "all.tar.gz"
+    with gzip.open(packed, "wb", compresslevel=1) as stream, tarfile.open(fileobj=stream, mode="w|") as archive:
         add(archive, "dictoscope", slim(options.program), 0o755)
         add(archive, "bench.sh", START.encode(), 0o755)
         for name in FILES:
