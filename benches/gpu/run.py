@@ -97,7 +97,6 @@ class Bench:
         query = "--query-gpu=name,driver_version,memory.total,clocks.max.sm"
         self.step("gpu", ["nvidia-smi", query, "--format=csv,noheader"], str.strip)
         self.step("program", [str(self.options.program), "--version"], str.strip)
-        self.step("engines", [str(self.options.program), "engines"], str.strip)
         cpu = next((line for line in cpu_lines() if line.startswith("model name")), platform.processor())
         self.results["machine"] = {"cpu": cpu.partition(":")[2].strip() or cpu, "cores": os.cpu_count()}
 
