@@ -31,7 +31,10 @@ ELEMENT = {"f32": TensorProto.FLOAT, "i32": TensorProto.INT32, "i64": TensorProt
 
 
 class ExternalData:
-    """Weights beside a graph, in files below `limit` bytes: `<graph>.data`, then `<graph>.data.1` and so on."""
+    """Weights beside a graph, in files below `limit` bytes: `<graph>.data`, then `<graph>.data_1` and so on.
+
+    rten takes no other endings than those that begin with `data`.
+    """
 
     def __init__(self, graph: Path, limit: int = EXTERNAL_LIMIT) -> None:
         self.graph, self.limit, self.offset = graph, limit, 0
@@ -44,7 +47,7 @@ class ExternalData:
         start = -(-self.offset // ALIGNMENT) * ALIGNMENT
         if start + raw.nbytes > self.limit:
             self.file.close()
-            self.paths.append(self.graph.with_name(f"{self.paths[0].name}.{len(self.paths)}"))
+            self.paths.append(self.graph.with_name(f"{self.paths[0].name}_{len(self.paths)}"))
             self.file, self.offset, start = self.paths[-1].open("wb"), 0, 0
         self.file.write(b"\0" * (start - self.offset))
         self.file.write(raw)

@@ -269,7 +269,7 @@ class FileTest(unittest.TestCase):
         with mock.patch("random_parakeet_layouts.ExternalData", small):
             write(self.work)
         parts = sorted(self.work.glob("encoder-model.onnx.data*"))
-        self.assertEqual([path.suffix for path in parts], [".data", ".1", ".2", ".3", ".4"])
+        self.assertEqual([path.suffix for path in parts], [".data", ".data_1", ".data_2", ".data_3", ".data_4"])
         for path in parts:
             self.assertLessEqual(path.stat().st_size, 1 << 20)
         for tensor in onnx.load(self.work / "encoder-model.onnx", load_external_data=False).graph.initializer:
@@ -296,7 +296,7 @@ class FileTest(unittest.TestCase):
         contract = read(self.work / "contract.json")
         self.assertEqual((contract["weights"], contract["arithmetic"]), ("f16", "f16"))
         data = contract["graphs"]["encoder"]["data"]
-        self.assertEqual([entry["file"] for entry in data], [f"encoder.onnx.data{n}" for n in ("", ".1", ".2")])
+        self.assertEqual([entry["file"] for entry in data], [f"encoder.onnx.data{n}" for n in ("", "_1", "_2")])
         self.assertEqual({entry["file"]: entry["sha256"] for entry in data}.items() - hashes(self.work).items(), set())
         self.assertEqual(set(hashes(self.work)), {*FILES["contract"].split(), *(entry["file"] for entry in data)})
         self.assertFalse([name for name in ("predictor", "joint") if "data" in contract["graphs"][name]])

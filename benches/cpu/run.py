@@ -50,9 +50,7 @@ def theirs(model: Path, wav: Path, threads: int, runs: int) -> Found:
 def call(command: list[str], threads: int) -> Found:
     """The object that a command prints."""
     environment = os.environ | {"OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": str(threads)}
-    ran = subprocess.run(
-        command, capture_output=True, text=True, check=False, timeout=TIMEOUT, env=environment
-    )
+    ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=TIMEOUT, env=environment)
     if ran.returncode:
         sys.exit(f"{' '.join(command)}: exit code {ran.returncode}: {ran.stderr[-800:]}")
     found: Found = json.loads(ran.stdout.splitlines()[-1])
@@ -69,9 +67,7 @@ def compare(turns: list[dict[str, Found]]) -> Found:
     """Medians, and ratios turn by turn."""
     totals = {side: [turn[side]["total_millis"] for turn in turns] for side in SIDES}
     ratios = {
-        side: statistics.median(
-            other / own for own, other in zip(totals[side], totals["onnx-asr"], strict=True)
-        )
+        side: statistics.median(other / own for own, other in zip(totals[side], totals["onnx-asr"], strict=True))
         for side in SIDES
     }
     return {
@@ -87,7 +83,10 @@ def compare(turns: list[dict[str, Found]]) -> Found:
 
 def table(results: Found) -> str:
     """As Markdown."""
-    lines = [f"{results['machine']}; {SECONDS} s of story.flac at once; {results['turns']} turns of {results['runs']} runs", ""]
+    lines = [
+        f"{results['machine']}; {SECONDS} s of story.flac at once; {results['turns']} turns of {results['runs']} runs",
+        "",
+    ]
     lines += ["| threads | side | real-time factor | least – most | times as fast as onnx-asr |"]
     lines += ["| --- | --- | --- | --- | --- |"]
     for threads, sides in results["compared"].items():
@@ -102,7 +101,7 @@ def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("program", type=Path, metavar="PROGRAM")
-    parser.add_argument("--out", type=Path, default=Path("cpu-bench"), help="(%(default)s)")
+    parser.add_argument("--out", type=Path, default=Path("target/cpu-bench"), help="(%(default)s)")
     parser.add_argument("--threads", type=int, nargs="+", default=[2, 1], help="(2 and 1)")
     parser.add_argument("--turns", type=int, default=5, help="(%(default)s)")
     parser.add_argument("--runs", type=int, default=5, help="(%(default)s)")
@@ -130,7 +129,11 @@ def main() -> None:
     same = len({text.strip() for text in texts.values()}) == 1
     results = {
         "machine": next(
-            (line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
+            (
+                line.partition(":")[2].strip()
+                for line in Path("/proc/cpuinfo").read_text().splitlines()
+                if "model name" in line
+            ),
             "unknown processor",
         )
         + f", {os.cpu_count()} cores",
@@ -141,7 +144,9 @@ def main() -> None:
         "same_text": "All three wrote the same text." if same else f"The texts differ: {texts}",
         "raw": raw,
     }
-    (options.out / "results.json").write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    (options.out / "results.json").write_text(
+        json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
     (options.out / "table.md").write_text(table(results), encoding="utf-8")
     print("\n" + table(results))
 

@@ -71,9 +71,7 @@ def main(model: Path, recording: Path, threads: int, runs: int) -> None:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    asr = onnx_asr.load_model(
-        "nemo-conformer-tdt", model, sess_options=options, providers=["CPUExecutionProvider"]
-    )
+    asr = onnx_asr.load_model("nemo-conformer-tdt", model, sess_options=options, providers=["CPUExecutionProvider"])
     batch, lengths = samples[None], np.array([len(samples)])
     own = asr.asr._preprocessor  # noqa: SLF001
     plain = PlainFeatures(json.loads((model / "contract.json").read_text(encoding="utf-8")))

@@ -97,7 +97,6 @@ class Bench:
         query = "--query-gpu=name,driver_version,memory.total,clocks.max.sm"
         self.step("gpu", ["nvidia-smi", query, "--format=csv,noheader"], str.strip)
         self.step("program", [str(self.options.program), "--version"], str.strip)
-        self.step("engines", [str(self.options.program), "engines"], str.strip)
         cpu = next((line for line in cpu_lines() if line.startswith("model name")), platform.processor())
         self.results["machine"] = {"cpu": cpu.partition(":")[2].strip() or cpu, "cores": os.cpu_count()}
 
@@ -190,7 +189,9 @@ def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("program", type=Path, metavar="PROGRAM")
-    parser.add_argument("--out", type=Path, default=Path("gpu-bench"), help="folder for results.json (%(default)s)")
+    parser.add_argument(
+        "--out", type=Path, default=Path("target/gpu-bench"), help="folder for results.json (%(default)s)"
+    )
     parser.add_argument("--models", type=Path, default=Path("/tmp/gpu-bench-models"), help="(%(default)s)")
     parser.add_argument("--quick", action="store_true", help="fp16 alone, three windows, 60 s")
     parser.add_argument("--seconds", type=float, help="when the whole run must be over (175, or 60 with --quick)")

@@ -48,7 +48,7 @@ class Clock:
             torch.cuda.synchronize()
 
     def spread(self, call: Call) -> Found:
-        """Median and 95th percentile from the call to the end of its work; of the launches alone; of the device alone."""
+        """Median and 95th percentile of the call with its work, of the launches, of the device."""
         for _ in range(WARM_UP):
             call()
         self.wait()
