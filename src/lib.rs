@@ -16,7 +16,7 @@
 //!   -> ui, cli   what a person sees
 //! ```
 //!
-//! Beside them `download` and `packages`, which fetch libraries of engines when they are asked for.
+//! Beside them `remote`, by which a second program gives orders to the one that runs, and `download` and `packages`, which fetch libraries of engines when they are asked for.
 //!
 //! `tests/architecture.rs` keeps this order.
 
@@ -31,6 +31,7 @@ pub mod models;
 pub mod output;
 pub mod packages;
 pub mod parity;
+pub mod remote;
 pub mod session;
 pub mod trace;
 pub mod ui;

@@ -10,6 +10,7 @@ use std::{
 const MAY_NAME: &[(&str, &[&str])] = &[
     ("units", &[]),
     ("download", &[]),
+    ("remote", &[]),
     ("packages", &["download"]),
     ("audio", &["units"]),
     ("features", &["audio", "units"]),
@@ -27,7 +28,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
         "cli",
         &[
             "ui", "parity", "trace", "config", "session", "decode", "models", "engine", "features", "audio", "units",
-            "output", "packages", "download",
+            "output", "packages", "download", "remote",
         ],
     ),
 ];

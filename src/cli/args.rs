@@ -61,6 +61,20 @@ pub(super) enum Verb {
     Devices(DevicesArgs),
     /// List what can compute, and why what cannot does not; install and remove its libraries.
     Engines(EnginesArgs),
+    /// Start dictation in the window that is open, or stop it; for a key of the desktop.
+    Toggle,
+    /// Start dictation in the window that is open.
+    Start,
+    /// Stop it; what was said is transcribed to its end.
+    Stop,
+    /// What the window that is open does.
+    Status,
+    /// Go on with another engine in the window that is open.
+    UseEngine {
+        /// rten, onnxruntime, onnxruntime-cuda or tensorrt.
+        #[arg(value_parser = engine())]
+        name: EngineName,
+    },
     /// What was dictated: list, show, search, export, delete.
     History(HistoryArgs),
     /// Look at a trace in the window, run it again, or hold it against another.

@@ -15,6 +15,7 @@ mod options;
 mod parity;
 mod plans;
 mod progress;
+mod remote;
 mod replay;
 mod transcribe;
 mod window;
@@ -23,6 +24,8 @@ pub use args::Cli;
 pub use console::{Console, is_broken_pipe, message_of};
 
 use args::Verb;
+
+use crate::remote::Order;
 
 /// How a command ended that did not fail as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +48,11 @@ pub fn run(cli: Cli, console: &mut Console<'_>) -> anyhow::Result<Outcome> {
         Some(Verb::Transcribe(args)) => transcribe::run(&args, console),
         Some(Verb::Devices(args)) => devices::run(&args, console),
         Some(Verb::Engines(args)) => engines::run(&args, console),
+        Some(Verb::Toggle) => remote::run(&Order::Toggle, console),
+        Some(Verb::Start) => remote::run(&Order::Start, console),
+        Some(Verb::Stop) => remote::run(&Order::Stop, console),
+        Some(Verb::Status) => remote::run(&Order::Status, console),
+        Some(Verb::UseEngine { name }) => remote::run(&Order::Engine { name: name.as_str().to_owned() }, console),
         Some(Verb::History(args)) => history::run(&args, console),
         Some(Verb::Replay(args)) => replay::run(&args, console),
         Some(Verb::Margins(args)) => margins::run(&args, console),

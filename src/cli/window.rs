@@ -1,20 +1,24 @@
 //! `dictoscope` without a verb: the window. Flags hold for this run; the settings file keeps what it had.
 
-use std::fs;
+use std::{any::Any, fs, sync::Arc};
 
 use anyhow::Context;
 
 use crate::{
-    cli::{Outcome, args::WindowArgs, history::keeper},
+    cli::{Outcome, args::WindowArgs, history::keeper, remote},
     config::{Loaded, Settings, settings_path},
     session::{Guests, LiveHandle, Source},
-    ui::{self, UiOptions},
+    ui::{self, Connection, UiOptions},
 };
 
 pub(super) fn run(args: &WindowArgs) -> anyhow::Result<Outcome> {
     if let Some(path) = &args.source.file {
         // Said here and not in a window that opens for nothing.
         fs::metadata(path).with_context(|| format!("{}: cannot be read", path.display()))?;
+    }
+    if args.source.file.is_none() && remote::raise_running() {
+        log::info!("a window is open already; it was brought to the front");
+        return Ok(Outcome::Done);
     }
     let path = settings_path();
     let Loaded { settings: stored, mut notices } = path.as_deref().map_or_else(Loaded::default, Settings::load);
@@ -29,7 +33,12 @@ pub(super) fn run(args: &WindowArgs) -> anyhow::Result<Outcome> {
         journal: keeper(&settings, |text| notices.push(text.to_owned())),
     };
     ui::run(UiOptions {
-        connect: Box::new(move |waker| LiveHandle::spawn(engines, guests, session, waker)),
+        connect: Box::new(move |waker| {
+            let mut notices = Vec::new();
+            let remote = remote::listen(Arc::clone(&waker), |text| notices.push(text));
+            let (keep, asked) = remote.map(|(server, asked)| (Box::new(server) as Box<dyn Any>, asked)).unzip();
+            Connection { live: LiveHandle::spawn(engines, guests, session, waker), asked, notices, keep }
+        }),
         settings,
         source: args.source.file.clone().map(|path| Source::File { path, real_time: true }),
         notices,

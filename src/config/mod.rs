@@ -10,7 +10,7 @@ mod store;
 mod tests;
 
 pub use error::ConfigError;
-pub use store::{Loaded, cache_folder, data_folder, settings_path};
+pub use store::{Loaded, cache_folder, data_folder, runtime_folder, settings_path};
 pub(crate) use store::{replace, set_aside};
 
 use std::path::PathBuf;

@@ -17,6 +17,8 @@ const FOLDER_VARIABLE: &str = "DICTOSCOPE_CONFIG_DIR";
 const DATA_VARIABLE: &str = "DICTOSCOPE_DATA_DIR";
 /// The same for the cache.
 const CACHE_VARIABLE: &str = "DICTOSCOPE_CACHE_DIR";
+/// The same for the folder of the socket.
+const RUNTIME_VARIABLE: &str = "DICTOSCOPE_RUNTIME_DIR";
 const FILE_NAME: &str = "settings.toml";
 
 /// Settings as far as the file gave them, and what the user should read about the rest.
@@ -51,6 +53,16 @@ pub fn cache_folder() -> Option<PathBuf> {
         return Some(folder.into());
     }
     directories::ProjectDirs::from("", "", "dictoscope").map(|dirs| dirs.cache_dir().to_owned())
+}
+
+/// Folder of what ends with the program, as its socket: `DICTOSCOPE_RUNTIME_DIR`, else the one the system has for that
+/// (`XDG_RUNTIME_DIR` on Linux), else the data folder.
+pub fn runtime_folder() -> Option<PathBuf> {
+    if let Some(folder) = env::var_os(RUNTIME_VARIABLE).filter(|folder| !folder.is_empty()) {
+        return Some(folder.into());
+    }
+    let dirs = directories::ProjectDirs::from("", "", "dictoscope");
+    dirs.and_then(|dirs| dirs.runtime_dir().map(Path::to_owned)).or_else(data_folder)
 }
 
 impl Settings {

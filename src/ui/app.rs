@@ -1,13 +1,15 @@
 //! The window on a display: drains the threads, also while hidden, and hands what is left to [`Screen`].
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{any::Any, fmt, sync::Arc, time::Duration};
 
+use crossbeam_channel::Receiver;
 use eframe::{CreationContext, egui};
 
 use crate::{
     config::Settings,
     session::{Command, LiveHandle, Source, Waker},
     ui::{
+        ask::{Ask, Asked},
         notice::Severity,
         screen::{SOFTWARE_FRAME_TIME, Screen},
         window::{self, UiError, paints_in_software},
@@ -17,8 +19,26 @@ use crate::{
 /// Seconds without a change after which settings are written: a slider being dragged is not finished.
 const SAVE_AFTER_SECS: f64 = 1.0;
 
+/// What the window is tied to.
+pub struct Connection {
+    /// The threads.
+    pub live: LiveHandle,
+    /// Orders from outside; they come with a call of the waker.
+    pub asked: Option<Receiver<Asked>>,
+    /// What went wrong while they were made.
+    pub notices: Vec<String>,
+    /// Whatever must live as long as the window.
+    pub keep: Option<Box<dyn Any>>,
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection").field("live", &self.live).field("asked", &self.asked).finish_non_exhaustive()
+    }
+}
+
 /// Makes the threads behind the window; called once the window is there.
-pub type Connect = Box<dyn FnOnce(Waker) -> LiveHandle>;
+pub type Connect = Box<dyn FnOnce(Waker) -> Connection>;
 /// Writes the settings; the error is shown as it is.
 pub type Save = Box<dyn FnMut(&Settings) -> Result<(), String>>;
 
@@ -54,6 +74,9 @@ pub fn run(options: UiOptions) -> Result<(), UiError> {
 
 struct App {
     handle: LiveHandle,
+    asked: Option<Receiver<Asked>>,
+    /// Lives as long as the window.
+    _keep: Option<Box<dyn Any>>,
     screen: Screen,
     save: Save,
     saved: Settings,
@@ -73,14 +96,23 @@ impl App {
         // Blocks come a hundred times a second; asking for a frame a little later joins them into one.
         let frame_time = screen.frame_time;
         let waker: Waker = Arc::new(move || ctx.request_repaint_after(frame_time));
-        let handle = connect(waker);
-        for notice in notices {
+        let Connection { live: handle, asked, notices: more, keep } = connect(waker);
+        for notice in notices.into_iter().chain(more) {
             screen.model.say(Severity::Warning, notice);
         }
         if let Some(source) = source {
             screen.command(Command::Start(source));
         }
-        Self { handle, screen, save, saved: settings.clone(), pending: settings, pending_since_secs: 0.0 }
+        Self {
+            handle,
+            asked,
+            _keep: keep,
+            screen,
+            save,
+            saved: settings.clone(),
+            pending: settings,
+            pending_since_secs: 0.0,
+        }
     }
 
     /// Takes in everything that the threads have to say.
@@ -94,6 +126,18 @@ impl App {
         }
         model.set_live(self.handle.live());
         model.set_level(self.handle.level());
+    }
+
+    /// Carries out orders from outside.
+    fn obey(&mut self, ctx: &egui::Context) {
+        for Asked { ask, answer } in self.asked.iter().flat_map(Receiver::try_iter) {
+            if ask == Ask::Show {
+                ctx.send_viewport_cmd(egui::ViewportCommand::Minimized(false));
+                ctx.send_viewport_cmd(egui::ViewportCommand::Focus);
+            }
+            // Who asked may have gone.
+            let _ = answer.send(self.screen.ask(&ask));
+        }
     }
 
     fn send(&mut self) {
@@ -135,6 +179,7 @@ impl eframe::App for App {
         let now_secs = ctx.input(|input| input.time);
         self.screen.model.tick(now_secs);
         self.drain();
+        self.obey(ctx);
         self.send();
     }
 

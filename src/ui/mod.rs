@@ -4,6 +4,7 @@
 //! [`run_recorded`] shows a [`Recording`] instead.
 
 mod app;
+mod ask;
 mod history;
 mod mel;
 mod model;
@@ -15,7 +16,8 @@ mod theme;
 mod transcript;
 mod window;
 
-pub use app::{Connect, Save, UiOptions, run};
+pub use app::{Connect, Connection, Save, UiOptions, run};
+pub use ask::{Ask, Asked};
 pub use model::UiModel;
 pub use recording::{Difference, OtherRun, Recording, run_recorded};
 pub use screen::{Part, Screen};

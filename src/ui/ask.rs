@@ -1,0 +1,103 @@
+//! Orders that reach the window from outside, such as a key of the desktop.
+
+use crossbeam_channel::Sender;
+
+use crate::{
+    config::EngineName,
+    session::Command,
+    ui::{
+        model::{Phase, UiModel},
+        screen::Screen,
+    },
+};
+
+/// An order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ask {
+    /// Start dictation if it stands, stop it if it runs.
+    Toggle,
+    /// Start it; nothing happens if it runs.
+    Start,
+    /// Stop it; nothing happens if it stands.
+    Stop,
+    /// What the window does now.
+    Status,
+    /// Go on with another engine, by its name in the settings.
+    Engine(String),
+    /// Bring the window to the front.
+    Show,
+}
+
+/// An order and where its answer goes: what the window does now, or why it does not.
+#[derive(Debug)]
+pub struct Asked {
+    /// The order.
+    pub ask: Ask,
+    /// Takes the answer.
+    pub answer: Sender<Result<String, String>>,
+}
+
+impl Screen {
+    /// Carries an order out as if a button had been pressed; what the window does now, or why it does not. Bringing the
+    /// window to the front is for whoever has one.
+    pub fn ask(&mut self, ask: &Ask) -> Result<String, String> {
+        let running = self.model.is_running();
+        let command = match ask {
+            Ask::Toggle => self.toggle(),
+            Ask::Start => (!running).then(|| self.toggle()).flatten(),
+            Ask::Stop => running.then_some(Command::Stop),
+            Ask::Status | Ask::Show => None,
+            Ask::Engine(name) if EngineName::parse(name).is_some() => Some(Command::UseEngine(name.clone())),
+            Ask::Engine(name) => {
+                let names = EngineName::ALL.map(EngineName::as_str).join(", ");
+                return Err(format!("expected one of {names}, found {name:?}"));
+            }
+        };
+        if let Some(command) = command {
+            self.command(command);
+        }
+        Ok(state(&self.model).to_owned())
+    }
+
+    fn toggle(&self) -> Option<Command> {
+        self.model.toggle(self.settings().device.as_deref())
+    }
+}
+
+fn state(model: &UiModel) -> &'static str {
+    match model.phase() {
+        Phase::Loading => "loading",
+        Phase::Ready => "ready",
+        Phase::NoAudio => "no audio",
+        Phase::Starting => "starting",
+        Phase::Listening => "listening",
+        Phase::Reconnecting => "reconnecting",
+        Phase::Stopping => "stopping",
+        Phase::EngineFailed => "engine failed",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{config::Settings, session::Event};
+
+    #[test]
+    fn orders_do_what_the_buttons_do() {
+        let mut screen = Screen::new(Settings { device: Some("desk".into()), ..Settings::default() });
+        assert_eq!(screen.ask(&Ask::Status).as_deref(), Ok("loading"));
+        assert_eq!(screen.ask(&Ask::Stop).as_deref(), Ok("loading"), "nothing runs");
+        assert!(screen.take_commands().is_empty());
+        screen.ask(&Ask::Start).unwrap();
+        screen.ask(&Ask::Start).unwrap();
+        let commands = screen.take_commands();
+        assert!(matches!(&commands[..], [Command::Start(_)]), "{commands:?}");
+        screen.model.apply(Event::Started { source: "desk".into() });
+        screen.ask(&Ask::Toggle).unwrap();
+        assert!(matches!(&screen.take_commands()[..], [Command::Stop]));
+        screen.ask(&Ask::Engine("onnxruntime".into())).unwrap();
+        assert!(matches!(&screen.take_commands()[..], [Command::UseEngine(name)] if name == "onnxruntime"));
+        let refused = screen.ask(&Ask::Engine("tract".into())).unwrap_err();
+        assert!(refused.contains("rten") && refused.contains("tract"), "{refused}");
+    }
+}
