@@ -10,11 +10,15 @@ report, send the whole output.
 
 from __future__ import annotations
 
+import ast
 import json
+import math
 import platform
+import struct
 import subprocess
 import sys
 import tempfile
+from array import array
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -47,38 +51,63 @@ def run(program: str, *arguments: str, also: tuple[int, ...] = ()) -> str:
 def decisions(trace: Path) -> list[dict]:
     """Committed decisions of a trace."""
     lines = (json.loads(line) for line in trace.read_text(encoding="utf-8").splitlines())
-    return [line for line in lines if line.get("type") == "decision" or line.get("kind") == "decision"]
+    return [line for line in lines if line["type"] == "decision" and not line["tail"]]
+
+
+def rows(path: Path) -> list[array]:
+    """Rows of a .npy file of little-endian f32 `[rows, columns]`."""
+    data = path.read_bytes()
+    (length,) = struct.unpack_from("<H", data, 8)
+    header = ast.literal_eval(data[10 : 10 + length].decode("latin1"))
+    if header["descr"] != "<f4" or len(header["shape"]) != 2:
+        raise Failed(f"{path}: expected two axes of f32, found {header}")
+    values, width = array("f"), header["shape"][1]
+    values.frombytes(data[10 + length :])
+    if sys.byteorder == "big":
+        values.byteswap()
+    return [values[at : at + width] for at in range(0, len(values), width)]
+
+
+def compare(first: Path, second: Path) -> tuple[float, float]:
+    """Least cosine of a row and largest difference."""
+    least, largest = 1.0, 0.0
+    ours, theirs = rows(first), rows(second)
+    if len(ours) != len(theirs):
+        raise Failed(f"expected {len(ours)} encoder frames, found {len(theirs)}")
+    for a, b in zip(ours, theirs, strict=True):
+        dot = sum(map(lambda x, y: x * y, a, b))
+        least = min(least, dot / math.sqrt(sum(x * x for x in a) * sum(y * y for y in b)))
+        largest = max(largest, max(map(lambda x, y: abs(x - y), a, b)))
+    return least, largest
 
 
 def row(program: str, engine: str, half: str | None, recordings: list[Path], work: Path) -> str:
-    """Least cosine of a frame, largest difference, differing decisions and their margins, over all recordings."""
+    """Least cosine of a frame, largest difference, and the first decision that parts, over all recordings."""
     model = ["--model", half] if half and engine != "tensorrt" else []
     if engine == "tensorrt":
         run(program, "engines", "build", "--for", "here", "--precision", "fp16" if half else "fp32")
     cosine, largest, total, parted, margins = 1.0, 0.0, 0, 0, []
     for recording in recordings:
-        dump = work / f"{recording.stem}-rten"
-        if not dump.exists():
-            run(program, "parity", "dump", str(recording), str(dump), "--engine", "rten")
-        sides = f"{dump},{engine}"
-        report = json.loads(run(program, "parity", "encoder", str(recording), "--engines", sides, "--json", *model, also=(1,)))
-        side = report["sides"][0]
-        cosine = min(cosine, side["cosine_min"])
-        largest = max(largest, side["max_abs"])
-        first, second = work / f"{recording.stem}-rten.jsonl", work / f"{recording.stem}-{engine}-{bool(half)}.jsonl"
-        if not first.exists():
-            run(program, "transcribe", str(recording), "--engine", "rten", "--trace", str(first))
-        run(program, "transcribe", str(recording), "--engine", engine, "--trace", str(second), *model)
-        ours, theirs = decisions(first), decisions(second)
-        total += len(ours)
+        sides = []
+        for name, options in (("rten", []), (engine, model)):
+            place = work / f"{recording.stem}-{name}{'-half' if options else ''}"
+            trace = place.with_suffix(".jsonl")
+            if not trace.exists():
+                run(program, "parity", "dump", str(recording), str(place), "--engine", name, *options)
+                run(program, "transcribe", str(recording), "--engine", name, "--trace", str(trace), *options)
+            sides.append((place / "encoder.npy", decisions(trace)))
+        (first, ours), (second, theirs) = sides
+        least, most = compare(first, second)
+        cosine, largest, total = min(cosine, least), max(largest, most), total + len(ours)
         for a, b in zip(ours, theirs):
             if (a["token"], a["duration"], a["frame"]) != (b["token"], b["duration"], b["frame"]):
-                parted += 1
-                margins.append(min(a["token_margin"], a["duration_margin"]))
                 # What follows the first difference follows from it.
+                parted += 1
+                head = "token_margin" if a["token"] != b["token"] else "duration_margin"
+                margins.append(a[head])
                 break
-    smallest = f"; margin {max(margins):.2g} or less" if margins else ""
-    return f"{cosine:.6f} | {largest:.2g} | {parted} of {len(recordings)}, {total} decisions{smallest}"
+    by = f", by a margin of {', '.join(f'{margin:.2g}' for margin in margins)}" if margins else ""
+    return f"{cosine:.6f} | {largest:.2g} | {parted} of {len(recordings)} ({total} decisions){by}"
 
 
 def main() -> None:
@@ -86,7 +115,9 @@ def main() -> None:
     if len(sys.argv) < 2:
         sys.exit(__doc__)
     program = str(Path(sys.argv[1]).resolve())
-    recordings = [Path(name) for name in sys.argv[2:]] or sorted((ROOT / "assets" / "clips").glob("*.flac"))
+    # The longest is more than the model takes in one window.
+    clips = sorted(path for path in (ROOT / "assets" / "clips").glob("*.flac") if path.stem != "story")
+    recordings = [Path(name) for name in sys.argv[2:]] or clips
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         half = str(work / "half")

@@ -6,7 +6,7 @@ mod common;
 use std::{
     fs,
     path::Path,
-    sync::{Arc, mpsc},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -159,9 +159,9 @@ fn a_journal_that_cannot_be_written_is_told_and_dictation_goes_on() {
         tracing: None,
         journal: Some(Box::new(move |source, info| Box::new(JournalWriter::new(&journal, source.to_owned(), info)))),
     };
-    let (wake, woken) = mpsc::channel();
+    let (wake, woken) = crossbeam_channel::bounded(1);
     let waker = Arc::new(move || {
-        let _ = wake.send(());
+        let _ = wake.try_send(());
     });
     let mut live = LiveHandle::spawn(Engines::only(opener), guests, SessionSettings::default(), waker);
     live.send(Command::Start(Source::File { path: clip("short.flac"), real_time: false }));

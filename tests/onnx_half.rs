@@ -56,6 +56,5 @@ fn frames_agree_and_words_stay() {
             }
         }
     }
-    println!("least cosine {least:.6}");
     assert!(least > LEAST_COSINE && least < 1.0, "{least}: below what rounding explains, or nothing was rounded");
 }

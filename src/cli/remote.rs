@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use crossbeam_channel::{Receiver, bounded, unbounded};
+use crossbeam_channel::{Receiver, bounded};
 
 use crate::{
     cli::{Console, Outcome},
@@ -15,6 +15,9 @@ use crate::{
 
 /// The window answers within a frame; while it loads a model, too.
 const ANSWER: Duration = Duration::from_secs(3);
+
+/// Orders that may wait: the server hands over one after the other.
+const ORDERS: usize = 16;
 
 /// Gives an order and prints what the program does now.
 pub(super) fn run(order: &Order, console: &mut Console<'_>) -> anyhow::Result<Outcome> {
@@ -43,10 +46,12 @@ pub(super) fn listen(waker: Waker, mut tell: impl FnMut(String)) -> Option<(Serv
         );
         return None;
     };
-    let (sender, asked) = unbounded();
+    let (sender, asked) = bounded(ORDERS);
     let answer = move |order: Order| {
         let (answer, answered) = bounded(1);
-        let _ = sender.send(Asked { ask: ask_of(order), answer });
+        if sender.try_send(Asked { ask: ask_of(order), answer }).is_err() {
+            return Reply::Refused { reason: "the window does not answer".to_owned() };
+        }
         waker();
         match answered.recv_timeout(ANSWER) {
             Ok(Ok(state)) => Reply::Done { state },

@@ -205,13 +205,23 @@ fn check_file(path: &Path, file: &str, expected: &str) -> Result<(), ModelError>
     Ok(compare_hash(file, expected, &hasher.finalize())?)
 }
 
-fn compare_hash(file: &str, expected: &str, digest: &[u8]) -> Result<(), ContractError> {
+/// SHA-256 of `bytes` as contracts have it: hexadecimal, in lower case.
+pub fn sha256(bytes: &[u8]) -> String {
+    hexadecimal(&Sha256::digest(bytes))
+}
+
+fn hexadecimal(digest: &[u8]) -> String {
     use std::fmt::Write as _;
-    let mut found = String::with_capacity(64);
+    let mut text = String::with_capacity(64);
     for byte in digest {
         // Writing to a String cannot fail.
-        write!(found, "{byte:02x}").ok();
+        write!(text, "{byte:02x}").ok();
     }
+    text
+}
+
+fn compare_hash(file: &str, expected: &str, digest: &[u8]) -> Result<(), ContractError> {
+    let found = hexadecimal(digest);
     if found.eq_ignore_ascii_case(expected) {
         return Ok(());
     }

@@ -279,7 +279,7 @@ impl Worker {
                 self.failures = 0;
                 if self.probe.hops != hops || matches!(next, Next::Idle) {
                     self.probe.publish(queued);
-                    if let Some(reason) = journal.as_mut().and_then(|journal| journal.fault()) {
+                    if let Some(reason) = journal.as_mut().and_then(Probe::fault) {
                         self.probe.outbox.send(Event::Notice(reason));
                     }
                     if trace.is_some_and(|trace| {

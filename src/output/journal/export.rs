@@ -13,7 +13,7 @@ pub enum ExportFormat {
     Text,
     /// Markdown: a heading with the time, an utterance a paragraph.
     Markdown,
-    /// SubRip subtitles.
+    /// Subtitles in the format of `SubRip`.
     Srt,
     /// Everything there is.
     Json,
