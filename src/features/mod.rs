@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::units::MelIdx;
 
 /// Log-mel features, time-major `[frames, mel_bins]`, natural log.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct FeatureFrames {
     /// Mel frame of the first row, counted since the session began.
     pub start: MelIdx,
