@@ -58,3 +58,35 @@ fn frames_agree_and_words_stay() {
     }
     assert!(least > LEAST_COSINE && least < 1.0, "{least}: below what rounding explains, or nothing was rounded");
 }
+
+#[test]
+fn the_program_writes_a_half_model_that_passes_the_check_of_its_engine() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("half");
+    let program = |arguments: &[&str]| {
+        std::process::Command::new(env!("CARGO_BIN_EXE_dictoscope"))
+            .args(arguments)
+            .env("DICTOSCOPE_DATA_DIR", folder.path().join("data"))
+            .env("DICTOSCOPE_CONFIG_DIR", folder.path().join("config"))
+            .output()
+            .unwrap()
+    };
+    let (path, recording) = (out.to_str().unwrap(), clip("short.flac"));
+    let made = program(&["engines", "half", path]);
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    // Without --force: the reference outputs of the 32-bit graphs are agreed with.
+    let transcribed = program(&["transcribe", recording.to_str().unwrap(), "--model", path, "--engine", "onnxruntime"]);
+    assert!(transcribed.status.success(), "{}", String::from_utf8_lossy(&transcribed.stderr));
+    assert_eq!(String::from_utf8_lossy(&transcribed.stdout).trim(), common::reference_text("short.flac"));
+    for (again, found) in
+        [(&["engines", "half", path][..], "half"), (&["engines", "half", "/tmp/x/y/z", "--model", path], "f32")]
+    {
+        let refused = program(again);
+        assert!(!refused.status.success());
+        assert!(
+            String::from_utf8_lossy(&refused.stderr).contains(found),
+            "{}",
+            String::from_utf8_lossy(&refused.stderr)
+        );
+    }
+}

@@ -2,6 +2,7 @@
 
 use ort::{
     ep::ExecutionProviderDispatch,
+    logging::LogLevel,
     session::{IoBinding, RunOptions, Session, SessionInputValue, SessionOutputs, builder::GraphOptimizationLevel},
     value::{Tensor, TensorElementType, TensorRef, TensorValueType, ValueType},
 };
@@ -18,6 +19,8 @@ pub(super) struct Means<'a> {
     pub(super) threads: usize,
     /// What computes; the CPU where there is none.
     pub(super) provider: Option<ExecutionProviderDispatch>,
+    /// A failure is no fault: the library is not to write about it.
+    pub(super) quiet: bool,
 }
 
 /// One session with its tensors in the order of the roles that the engine asked for.
@@ -117,6 +120,9 @@ fn session(means: &Means<'_>, source: &GraphSource) -> ort::Result<Session> {
         .with_optimization_level(GraphOptimizationLevel::All)?;
     if let Some(provider) = &means.provider {
         builder = builder.with_execution_providers([provider.clone()])?;
+    }
+    if means.quiet {
+        builder = builder.with_log_level(LogLevel::Fatal)?;
     }
     match source {
         GraphSource::Bytes(bytes) => builder.commit_from_memory(bytes),

@@ -49,7 +49,7 @@ impl OrtEngine {
         let count = host::threads(threads)?;
         let arithmetic = contract.arithmetic.unwrap_or_default();
         let specs = &contract.graphs;
-        let means = Means { runtime, threads: count, provider: None };
+        let means = Means { runtime, threads: count, provider: None, quiet: false };
         let encoder = Graph::encoder(&means, contract, graphs)?;
         let [predictor, joint] = Graph::predictor_and_joint(&means, contract, graphs)?;
         Ok(Self {

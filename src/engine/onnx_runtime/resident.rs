@@ -96,7 +96,7 @@ impl OrtResidentEngine {
         graphs: &[GraphSource; 3],
         place: Place,
     ) -> Result<Self, EngineError> {
-        let means = |records: bool| Means { runtime, threads: 1, provider: provider(place, records) };
+        let means = |records: bool| Means { runtime, threads: 1, provider: provider(place, records), quiet: records };
         let plain = means(false);
         let [predictor, joint] = Graph::predictor_and_joint(&plain, contract, graphs).map_err(no_device(place))?;
         let (mut recording, mut steady) = (None, None);
@@ -107,7 +107,7 @@ impl OrtResidentEngine {
                     steady = Some(Steady::new(place).map_err(failed("open"))?);
                 }
                 // A graph with a node that only the CPU can run cannot be recorded; it runs all the same.
-                Err(error) => log::warn!("the encoder is run without a CUDA graph: {error}"),
+                Err(error) => log::info!("the encoder is run without a CUDA graph: {error}"),
             }
         }
         let encoder = match recording {
@@ -126,7 +126,11 @@ impl OrtResidentEngine {
             host.to(place.allocation_device(), place.device_id())
         };
         let zeros = State { h: at_place().map_err(failed(call))?, c: at_place().map_err(failed(call))? };
-        let recorded = if steady.is_some() && place != Place::Host { ", CUDA graphs" } else { "" };
+        let recorded = match place {
+            Place::Cuda { graphs: true, .. } if steady.is_some() => ", CUDA graphs",
+            Place::Cuda { graphs: true, .. } => ", without CUDA graphs",
+            _ => "",
+        };
         let arithmetic = contract.arithmetic.unwrap_or_default();
         Ok(Self {
             info: EngineInfo {
