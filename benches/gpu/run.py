@@ -205,6 +205,8 @@ def main() -> None:
     # What is remembered between runs must not leak from or into the user's own.
     for variable, folder in (("DICTOSCOPE_DATA_DIR", "data"), ("DICTOSCOPE_CONFIG_DIR", "config")):
         os.environ.setdefault(variable, str(options.models / folder))
+    # A relative path without a folder would be looked for in PATH.
+    options.program = options.program.resolve()
     Bench(options).run()
 
 
