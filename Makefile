@@ -5,13 +5,12 @@ CARGO ?= cargo
 BENCH_FILE ?= assets/clips/story.flac
 BENCH_ARGS ?=
 
-.PHONY: help run test setup setup-test check fmt clippy doc unit tensorrt recipe bench parity model
+.PHONY: help run test setup setup-test check fmt clippy clippy-tensorrt doc unit recipe bench parity model
 
 help:
 	@echo "make run         install what is missing, build, open the window"
 	@echo "make test        install what the tests need, then make check and make recipe"
 	@echo "make check       formatting, clippy, documentation, tests; warnings are errors"
-	@echo "make tensorrt    plans of TensorRT built and inspected, without a GPU; 95 MB of libraries on the first run (Linux, x86-64)"
 	@echo "make setup       system packages for building and running (Debian, Ubuntu)"
 	@echo "make setup-test  the same with those of the tests"
 	@echo "make recipe      tests of the training recipe and of the reference, in Python; 2.8 GB of packages on the first run"
@@ -25,7 +24,6 @@ run: setup
 
 test: setup-test
 	$(MAKE) --no-print-directory check
-	$(MAKE) --no-print-directory tensorrt
 	$(MAKE) --no-print-directory recipe
 
 setup:
@@ -46,17 +44,22 @@ clippy:
 doc:
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --document-private-items
 
-# The tests of ONNX Runtime's engine load its library.
+# The tests of engines load their libraries; those of TensorRT are there for Linux on x86-64 only. Tests are built with the feature and
+# clippy and the documentation without, so that both are compiled and no crate is built for both.
+UNAME := $(shell uname -sm)
+ifeq ($(UNAME),Linux x86_64)
+unit:
+	@ORT_DYLIB_PATH=$$(sh scripts/onnxruntime-library.sh) && export ORT_DYLIB_PATH \
+		&& DICTOSCOPE_TENSORRT=$$(sh scripts/tensorrt-library.sh) && export DICTOSCOPE_TENSORRT \
+		&& $(CARGO) test --features tensorrt
+else
 unit:
 	@ORT_DYLIB_PATH=$$(sh scripts/onnxruntime-library.sh) && export ORT_DYLIB_PATH && $(CARGO) test
+endif
 
-# With the feature the crate is compiled a second time, so only what needs it is checked and run.
-tensorrt:
-	@[ "$$(uname -sm)" = "Linux x86_64" ] || { echo "tensorrt: its libraries for tests are there for Linux on x86-64 only"; exit 0; } \
-		&& DICTOSCOPE_TENSORRT=$$(sh scripts/tensorrt-library.sh) && export DICTOSCOPE_TENSORRT \
-		&& $(CARGO) clippy --features tensorrt --lib --test tensorrt -- -D warnings \
-		&& $(CARGO) test --features tensorrt --lib -- engine::tensorrt \
-		&& $(CARGO) test --features tensorrt --test tensorrt
+# Not part of `make check`: it would compile every crate once more.
+clippy-tensorrt:
+	$(CARGO) clippy --features tensorrt --all-targets -- -D warnings
 
 # The recipe's environment holds all that the reference needs, too.
 recipe:

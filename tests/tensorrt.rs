@@ -1,6 +1,6 @@
 //! Plans of the embedded model, built and inspected without a GPU; and what is said where there is none.
 //!
-//! `make tensorrt` names the library by `DICTOSCOPE_TENSORRT`; without it these tests fail. None executes a plan.
+//! `make unit` names the library by `DICTOSCOPE_TENSORRT`; without it these tests fail. None executes a plan.
 #![cfg(feature = "tensorrt")]
 #![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
@@ -19,7 +19,7 @@ use dictoscope::{
 
 fn library() -> TensorRt {
     let path = std::env::var_os("DICTOSCOPE_TENSORRT")
-        .expect("`make tensorrt` sets DICTOSCOPE_TENSORRT; see scripts/tensorrt-library.sh");
+        .expect("`make unit` sets DICTOSCOPE_TENSORRT; see scripts/tensorrt-library.sh");
     TensorRt::load(&[path.into()]).unwrap()
 }
 

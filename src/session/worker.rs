@@ -129,15 +129,18 @@ impl Worker {
     fn begin_with(&mut self, name: &str) -> Result<(), String> {
         let opened = catch_unwind(AssertUnwindSafe(|| (self.engines.open)(name)));
         let (model, engine) = opened.unwrap_or_else(|panic| Err(panic_text(panic.as_ref())))?;
-        let old = self.session.take().or_else(|| self.stranded.take());
-        let traced = self.trace.is_some() && old.is_some();
-        let session = match old {
-            Some(mut session) if session.contract() == model.contract() => {
+        let is_same = |session: &Session| session.contract() == model.contract();
+        let goes_on = self.session.as_ref().or(self.stranded.as_ref()).is_some_and(is_same);
+        let session = match self.session.take_if(|_| goes_on).or_else(|| self.stranded.take_if(|_| goes_on)) {
+            Some(mut session) => {
                 session.set_engine(engine);
                 session
             }
-            _ => Session::new(&model, engine, self.settings).map_err(|error| error.to_string())?,
+            // Made before the old one is given up.
+            None => Session::new(&model, engine, self.settings).map_err(|error| error.to_string())?,
         };
+        let traced = self.trace.is_some() && (goes_on || self.session.is_some());
+        self.stranded = None;
         let contract = session.contract();
         self.probe.outbox.send(Event::Ready(Ready {
             name: name.to_owned(),
