@@ -308,8 +308,7 @@ pub(super) struct ModelArgs {
 }
 
 pub(super) fn engine() -> impl TypedValueParser<Value = EngineName> {
-    PossibleValuesParser::new(EngineName::ALL.map(EngineName::as_str))
-        .map(|name| EngineName::parse(&name).unwrap_or_default())
+    PossibleValuesParser::new(EngineName::NAMES).map(|name| EngineName::parse(&name).unwrap_or_default())
 }
 
 fn zero_or_more(text: &str) -> Result<f64, String> {

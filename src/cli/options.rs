@@ -171,7 +171,7 @@ impl ModelChoice {
             Ok(_) => "a file",
             Err(_) => "no such folder",
         };
-        let engines = EngineName::ALL.map(EngineName::as_str).join(", ");
+        let engines = EngineName::NAMES.join(", ");
         bail!("{word}: expected an engine ({engines}) or a folder with tensors.json or arrays (.npy), found {found}")
     }
 

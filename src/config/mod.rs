@@ -57,6 +57,17 @@ impl EngineName {
     /// All of them, by the names that flags and the settings file have.
     pub const ALL: [Self; 4] = [Self::Rten, Self::OnnxRuntime, Self::OnnxRuntimeCuda, Self::TensorRt];
 
+    /// Their names, in the same order.
+    pub const NAMES: [&'static str; Self::ALL.len()] = {
+        let mut names = [""; Self::ALL.len()];
+        let mut at = 0;
+        while at < names.len() {
+            names[at] = Self::ALL[at].as_str();
+            at += 1;
+        }
+        names
+    };
+
     /// Its name.
     pub const fn as_str(self) -> &'static str {
         match self {

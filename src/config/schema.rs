@@ -2,7 +2,10 @@
 
 use toml::{Table, Value};
 
-use crate::{config::ConfigError, session::EndpointSettings};
+use crate::{
+    config::{ConfigError, EngineName},
+    session::EndpointSettings,
+};
 
 /// What a key may hold.
 #[derive(Clone, Copy, Debug)]
@@ -22,7 +25,7 @@ pub(super) enum Kind {
 }
 
 /// Names of the engines.
-const ENGINES: &[&str] = &["rten", "onnxruntime", "onnxruntime-cuda", "tensorrt"];
+const ENGINES: &[&str] = &EngineName::NAMES;
 
 /// Dotted path and kind of every key. Seconds are bounded by what no model exceeds; the session checks them against its own.
 pub(super) const KEYS: &[(&str, Kind)] = &[

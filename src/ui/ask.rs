@@ -49,7 +49,7 @@ impl Screen {
             Ask::Status | Ask::Show => None,
             Ask::Engine(name) if EngineName::parse(name).is_some() => Some(Command::UseEngine(name.clone())),
             Ask::Engine(name) => {
-                let names = EngineName::ALL.map(EngineName::as_str).join(", ");
+                let names = EngineName::NAMES.join(", ");
                 return Err(format!("expected one of {names}, found {name:?}"));
             }
         };

@@ -42,7 +42,7 @@ fn read(lines: impl BufRead, orders: &Sender<Order>, wake: impl Fn()) {
 /// An empty line is none.
 fn parse(line: &str) -> Option<Order> {
     let words: Vec<&str> = line.split_whitespace().collect();
-    let names = EngineName::ALL.map(EngineName::as_str).join(", ");
+    let names = EngineName::NAMES.join(", ");
     match words[..] {
         [] => None,
         ["engine", name] if EngineName::parse(name).is_some() => Some(Ok(Command::UseEngine(name.to_owned()))),
