@@ -1,6 +1,7 @@
 //! `contract.json`: everything the program needs to know of a model. Read and checked here, guessed nowhere.
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::{
     engine::{Arithmetic, ContractError, TokenId},
@@ -10,6 +11,22 @@ use crate::{
 
 /// Version of the file's format this program reads.
 const FORMAT: &str = "dictoscope-contract-1";
+
+/// SHA-256 of `bytes` as contracts have it.
+pub fn sha256(bytes: &[u8]) -> String {
+    hexadecimal(&Sha256::digest(bytes))
+}
+
+/// A digest as contracts have it: hexadecimal, in lower case.
+pub fn hexadecimal(digest: &[u8]) -> String {
+    use std::fmt::Write as _;
+    let mut text = String::with_capacity(2 * digest.len());
+    for byte in digest {
+        // Writing to a String cannot fail.
+        write!(text, "{byte:02x}").ok();
+    }
+    text
+}
 
 /// One model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -1,7 +1,7 @@
 //! What engines share on the host's side: layouts, lengths, and values that must be finite.
 
 use crate::{
-    engine::{Contract, EncoderOutput, EngineError, JointLogits, PredictorState},
+    engine::{Arithmetic, Contract, EncoderOutput, EngineError, EngineInfo, JointLogits, PredictorState},
     features::FeatureFrames,
 };
 
@@ -32,12 +32,33 @@ pub(super) fn check_len(call: &'static str, tensor: &str, expected: usize, found
     Err(EngineError::Shape { call, tensor: tensor.to_owned(), expected: vec![expected], found: vec![found] })
 }
 
-/// Checks a window and empties `out` for it; the number of its mel frames.
+/// What runs: an engine and its version on a device, with `contract`'s model.
+pub(super) fn info(
+    contract: &Contract,
+    engine: String,
+    device: String,
+    precision: &str,
+    arithmetic: Arithmetic,
+) -> EngineInfo {
+    EngineInfo {
+        engine,
+        device,
+        precision: format!("{precision} (weights stored as {})", contract.weights),
+        arithmetic,
+        model: contract.name.clone(),
+        encoder_sha256: contract.graphs.encoder.sha256.clone(),
+        parity: None,
+    }
+}
+
+/// Checks a window, empties `out` for it and lays its features out as graphs have them, `[mel bins, frames]`; the numbers
+/// of its mel frames and of its encoder frames.
 pub(super) fn begin_encode(
     contract: &Contract,
     input: &FeatureFrames,
     out: &mut EncoderOutput,
-) -> Result<usize, EngineError> {
+    channels_first: &mut Vec<f32>,
+) -> Result<[usize; 2], EngineError> {
     check_len("encode", "features", contract.front_end.mel_bins, input.mel_bins)?;
     let (limit, found) = (contract.encoder.max_mel_frames, input.len());
     if found > limit {
@@ -46,7 +67,8 @@ pub(super) fn begin_encode(
     out.start = input.start.enc();
     out.dim = contract.encoder.dim;
     out.data.clear();
-    Ok(found)
+    transpose(&input.data, input.mel_bins, channels_first);
+    Ok([found, found.div_ceil(contract.encoder.subsampling)])
 }
 
 /// Hidden and cell state, `zeros` where a state is empty, checked.

@@ -16,7 +16,7 @@ mod tensorrt;
 
 pub use contract::{
     Contract, DType, DataSpec, Dim, EncoderSpec, GraphSpec, Graphs, PredictorSpec, ProbeSpec, TensorSpec,
-    VocabularySpec,
+    VocabularySpec, hexadecimal, sha256,
 };
 pub use error::{ContractError, EngineError};
 pub use onnx_graph::{HALF_VERSION, HalfReport, OnnxError, OnnxGraph, to_half};

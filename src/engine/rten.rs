@@ -54,15 +54,7 @@ impl RtenEngine {
         options.thread_pool = Some(Arc::new(ThreadPool::with_num_threads(count)));
         let specs = &contract.graphs;
         Ok(Self {
-            info: EngineInfo {
-                engine: format!("{NAME} {VERSION}"),
-                device: host::cpu(count),
-                precision: format!("f32 (weights stored as {})", contract.weights),
-                arithmetic: Arithmetic::F32,
-                model: contract.name.clone(),
-                encoder_sha256: specs.encoder.sha256.clone(),
-                parity: None,
-            },
+            info: host::info(contract, format!("{NAME} {VERSION}"), host::cpu(count), "f32", Arithmetic::F32),
             encoder: Graph::load(&specs.encoder, encoder, &["features", "length"], &["frames"])?,
             predictor: Graph::load(
                 &specs.predictor,
@@ -193,16 +185,14 @@ impl Engine for RtenEngine {
 
     fn encode(&mut self, input: &FeatureFrames, out: &mut EncoderOutput) -> Result<(), EngineError> {
         const CALL: &str = "encode";
-        let frames = host::begin_encode(&self.contract, input, out)?;
+        let [frames, encoded] = host::begin_encode(&self.contract, input, out, &mut self.channels_first)?;
         if frames == 0 {
             return Ok(());
         }
         let mel_bins = self.contract.front_end.mel_bins;
-        transpose(&input.data, mel_bins, &mut self.channels_first);
         let features = NdTensorView::from_data([1, mel_bins, frames], self.channels_first.as_slice());
         let length = NdTensor::from_data([1], vec![frames as i32]);
         let values = self.encoder.run(CALL, vec![features.into(), length.into()], &self.options)?;
-        let encoded = frames.div_ceil(self.contract.encoder.subsampling);
         for value in values {
             self.encoder.copy_out(CALL, value, 0, [1, out.dim, encoded], &mut self.channels_first)?;
         }

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use crate::engine::{
     Contract, ContractError, Engine, EngineError, GraphSource, GraphSpec, OnnxRuntime, OrtEngine, OrtResidentEngine,
-    Place, RtenEngine,
+    Place, RtenEngine, hexadecimal, sha256,
 };
 
 /// Name of the contract beside a model's files.
@@ -185,7 +185,7 @@ fn beside(contract: &Path, file: &str) -> Result<PathBuf, ModelError> {
 }
 
 fn check_hash(file: &str, expected: &str, bytes: &[u8]) -> Result<(), ContractError> {
-    compare_hash(file, expected, &Sha256::digest(bytes))
+    compare_hash(file, expected, sha256(bytes))
 }
 
 /// The same of a file that may be larger than the memory.
@@ -202,26 +202,10 @@ fn check_file(path: &Path, file: &str, expected: &str) -> Result<(), ModelError>
         let count = bytes.len();
         reader.consume(count);
     }
-    Ok(compare_hash(file, expected, &hasher.finalize())?)
+    Ok(compare_hash(file, expected, hexadecimal(&hasher.finalize()))?)
 }
 
-/// SHA-256 of `bytes` as contracts have it: hexadecimal, in lower case.
-pub fn sha256(bytes: &[u8]) -> String {
-    hexadecimal(&Sha256::digest(bytes))
-}
-
-fn hexadecimal(digest: &[u8]) -> String {
-    use std::fmt::Write as _;
-    let mut text = String::with_capacity(64);
-    for byte in digest {
-        // Writing to a String cannot fail.
-        write!(text, "{byte:02x}").ok();
-    }
-    text
-}
-
-fn compare_hash(file: &str, expected: &str, digest: &[u8]) -> Result<(), ContractError> {
-    let found = hexadecimal(digest);
+fn compare_hash(file: &str, expected: &str, found: String) -> Result<(), ContractError> {
     if found.eq_ignore_ascii_case(expected) {
         return Ok(());
     }

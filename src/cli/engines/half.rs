@@ -10,8 +10,8 @@ use clap::Args;
 
 use crate::{
     cli::{Console, Outcome, args::ModelArgs, options::load_settings},
-    engine::{Arithmetic, GraphSource, GraphSpec, to_half},
-    models::{CONTRACT_FILE, Model, sha256},
+    engine::{Arithmetic, GraphSource, GraphSpec, sha256, to_half},
+    models::{CONTRACT_FILE, Model},
 };
 
 #[derive(Debug, Args)]

@@ -47,21 +47,11 @@ impl OrtEngine {
         threads: Option<usize>,
     ) -> Result<Self, EngineError> {
         let count = host::threads(threads)?;
-        let arithmetic = contract.arithmetic.unwrap_or_default();
-        let specs = &contract.graphs;
         let means = Means { runtime, threads: count, provider: None, quiet: false };
         let encoder = Graph::encoder(&means, contract, graphs)?;
         let [predictor, joint] = Graph::predictor_and_joint(&means, contract, graphs)?;
         Ok(Self {
-            info: EngineInfo {
-                engine: format!("{NAME} {}", runtime.version()),
-                device: host::cpu(count),
-                precision: format!("{} (weights stored as {})", arithmetic.as_str(), contract.weights),
-                arithmetic,
-                model: contract.name.clone(),
-                encoder_sha256: specs.encoder.sha256.clone(),
-                parity: None,
-            },
+            info: info(runtime, contract, host::cpu(count)),
             encoder,
             predictor,
             joint,
@@ -72,6 +62,12 @@ impl OrtEngine {
     }
 }
 
+/// What runs: ONNX Runtime computes in what the graphs are typed in.
+fn info(runtime: &OnnxRuntime, contract: &Contract, device: String) -> EngineInfo {
+    let arithmetic = contract.arithmetic.unwrap_or_default();
+    host::info(contract, format!("{NAME} {}", runtime.version()), device, arithmetic.as_str(), arithmetic)
+}
+
 impl Engine for OrtEngine {
     fn info(&self) -> &EngineInfo {
         &self.info
@@ -79,16 +75,14 @@ impl Engine for OrtEngine {
 
     fn encode(&mut self, input: &FeatureFrames, out: &mut EncoderOutput) -> Result<(), EngineError> {
         const CALL: &str = "encode";
-        let frames = host::begin_encode(&self.contract, input, out)?;
+        let [frames, encoded] = host::begin_encode(&self.contract, input, out, &mut self.channels_first)?;
         if frames == 0 {
             return Ok(());
         }
         let mel_bins = self.contract.front_end.mel_bins;
-        transpose(&input.data, mel_bins, &mut self.channels_first);
         let length = index(&self.encoder.inputs[1], [1], frames);
         let features = floats([1, mel_bins, frames], &self.channels_first);
         let (values, specs) = self.encoder.run(CALL, [features, length])?;
-        let encoded = frames.div_ceil(self.contract.encoder.subsampling);
         copy_out(CALL, &values, &specs[0], &[1, out.dim, encoded], &mut self.channels_first)?;
         transpose(&self.channels_first, encoded, &mut out.data);
         Ok(())

@@ -17,6 +17,7 @@ use crate::{
         onnx_runtime::{
             NAME, OnnxRuntime,
             graph::{Graph, Means, bind_index, copy_out, failed, floats, index, take_output},
+            info,
             steady::Steady,
         },
     },
@@ -131,17 +132,8 @@ impl OrtResidentEngine {
             Place::Cuda { graphs: true, .. } => ", without CUDA graphs",
             _ => "",
         };
-        let arithmetic = contract.arithmetic.unwrap_or_default();
         Ok(Self {
-            info: EngineInfo {
-                engine: format!("{NAME} {}", runtime.version()),
-                device: format!("{}{recorded}", place.name()),
-                precision: format!("{} (weights stored as {})", arithmetic.as_str(), contract.weights),
-                arithmetic,
-                model: contract.name.clone(),
-                encoder_sha256: contract.graphs.encoder.sha256.clone(),
-                parity: None,
-            },
+            info: info(runtime, contract, format!("{}{recorded}", place.name())),
             encoder,
             predictor,
             joint,
@@ -225,13 +217,11 @@ impl Engine for OrtResidentEngine {
 
     fn encode(&mut self, input: &FeatureFrames, out: &mut EncoderOutput) -> Result<(), EngineError> {
         const CALL: &str = "encode";
-        let frames = host::begin_encode(&self.contract, input, out)?;
+        let [frames, encoded] = host::begin_encode(&self.contract, input, out, &mut self.channels_first)?;
         if frames == 0 {
             return Ok(());
         }
         let mel_bins = self.contract.front_end.mel_bins;
-        transpose(&input.data, mel_bins, &mut self.channels_first);
-        let encoded = frames.div_ceil(self.contract.encoder.subsampling);
         let shapes = [[1, mel_bins, frames], [1, out.dim, encoded]];
         let recorded = match &mut self.steady {
             Some(steady) => steady.run(&mut self.encoder, shapes, &self.channels_first).map_err(failed(CALL))?,

@@ -176,18 +176,16 @@ impl Engine for TensorRtEngine {
 
     fn encode(&mut self, input: &FeatureFrames, out: &mut EncoderOutput) -> Result<(), EngineError> {
         const CALL: &str = "encode";
-        let frames = host::begin_encode(&self.contract, input, out)?;
+        let [frames, encoded] = host::begin_encode(&self.contract, input, out, &mut self.channels_first)?;
         if frames == 0 {
             return Ok(());
         }
         let (stage, names, failed) = (&mut self.encoder, &self.names, run_error(CALL));
         let mel_bins = self.contract.front_end.mel_bins;
-        host::transpose(&input.data, mel_bins, &mut self.channels_first);
         stage.put(&names.features, &[1, mel_bins, frames], &self.channels_first).map_err(&failed)?;
         stage.put_index(&names.length, &[1], frames).map_err(&failed)?;
         stage.run().map_err(&failed)?;
-        // From the window's length, not from the graph's: in 16 bits its arithmetic is wrong from 2048 on.
-        let encoded = frames.div_ceil(self.contract.encoder.subsampling);
+        // `encoded` is of the window's length, not the graph's: in 16 bits its arithmetic is wrong from 2048 on.
         let (expected, found) = (vec![1, out.dim, encoded], stage.shape_of(&names.frames).map_err(&failed)?);
         if expected != found {
             return Err(EngineError::Shape { call: CALL, tensor: names.frames.clone(), expected, found });

@@ -9,10 +9,9 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use crate::engine::{
-    Contract, DType, HALF_VERSION,
+    Contract, DType, HALF_VERSION, sha256,
     tensorrt::{Capability, PRODUCT, Precision, Profile, TensorRt, TensorRtError},
 };
 
@@ -266,17 +265,6 @@ impl PlanHeader {
         let version = version.map(|part| part.to_string()).join(".");
         plan.starts_with(MAGIC).then_some(Self { bytes, version })
     }
-}
-
-/// SHA-256, hexadecimal.
-fn sha256(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    let mut hash = String::with_capacity(64);
-    for byte in Sha256::digest(bytes) {
-        // Writing to a String cannot fail.
-        write!(hash, "{byte:02x}").ok();
-    }
-    hash
 }
 
 #[cfg(test)]
