@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use ort::{
-    memory::{AllocationDevice, Allocator, AllocatorType, MemoryInfo, MemoryType},
+    memory::Allocator,
     session::{IoBinding, RunOptions, Session},
     value::Tensor,
 };
@@ -78,19 +78,8 @@ impl Ahead {
         let on_device = Allocator::new(&session, place.memory()?)?;
         let (device_given, mut device_found) =
             (Tensor::<f32>::new(&on_device, [shape.given()])?, Tensor::<f32>::new(&on_device, [shape.found()])?);
-        // Memory that the GPU reads and writes by itself, where there is one.
-        let on_host = match place {
-            Place::Cuda { .. } => Allocator::new(
-                &session,
-                MemoryInfo::new(
-                    AllocationDevice::CUDA_PINNED,
-                    place.device_id(),
-                    AllocatorType::Device,
-                    MemoryType::CPUOutput,
-                )?,
-            )?,
-            Place::Host { .. } => Allocator::default(),
-        };
+        // Not in pinned memory: ONNX Runtime refuses to copy an output there that is bound there.
+        let on_host = Allocator::default();
         let (host_given, host_found) =
             (Tensor::<f32>::new(&on_host, [shape.given()])?, Tensor::<f32>::new(&on_host, [shape.found()])?);
         let mut binding = session.create_binding()?;
