@@ -21,7 +21,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("output", &["session", "decode", "engine", "units"]),
     ("trace", &["session", "decode", "models", "engine", "features", "audio", "units"]),
     ("parity", &["trace", "session", "decode", "models", "engine", "features", "audio", "units"]),
-    ("config", &["session", "decode", "features", "units"]),
+    ("config", &["output", "session", "decode", "features", "units"]),
     // Never audio, features or engine: what it draws comes through the session.
     ("ui", &["session", "decode", "units", "config"]),
     (

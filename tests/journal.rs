@@ -156,8 +156,8 @@ fn a_journal_that_cannot_be_written_is_told_and_dictation_goes_on() {
         Ok((model, engine))
     };
     let guests = Guests {
-        tracing: None,
         journal: Some(Box::new(move |source, info| Box::new(JournalWriter::new(&journal, source.to_owned(), info)))),
+        ..Guests::default()
     };
     let (wake, woken) = crossbeam_channel::bounded(1);
     let waker = Arc::new(move || {

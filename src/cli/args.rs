@@ -9,7 +9,7 @@ use clap::{
 
 use crate::{
     cli::{engines::EnginesVerb, history::HistoryArgs, margins::MarginsArgs, parity::ParityArgs, replay::ReplayArgs},
-    config::{EngineName, Theme},
+    config::{EngineName, Theme, TypeMode},
     session::{FeatureNorm, Punctuation},
 };
 
@@ -67,6 +67,8 @@ pub(super) enum Verb {
     Start,
     /// Stop it; what was said is transcribed to its end.
     Stop,
+    /// Stop it, and throw away what is not committed or not typed yet.
+    Cancel,
     /// What the window that is open does.
     Status,
     /// Go on with another engine in the window that is open.
@@ -95,6 +97,8 @@ pub(super) struct WindowArgs {
     #[arg(long, value_name = "THEME", value_parser = theme())]
     pub(super) theme: Option<Theme>,
     #[command(flatten)]
+    pub(super) output: OutputArgs,
+    #[command(flatten)]
     pub(super) trace: TraceArgs,
     #[command(flatten)]
     pub(super) model: ModelArgs,
@@ -110,6 +114,8 @@ pub(super) struct DictateArgs {
     /// Print JSON Lines: one event a line.
     #[arg(long, value_parser = BoolishValueParser::new())]
     pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) output: OutputArgs,
     #[command(flatten)]
     pub(super) trace: TraceArgs,
     #[command(flatten)]
@@ -232,6 +238,14 @@ impl SourceArgs {
     }
 }
 
+/// Whether what is said is typed.
+#[derive(Clone, Debug, Default, Args)]
+pub(super) struct OutputArgs {
+    /// Type into the window that has the focus: nothing, words as they are committed, or an utterance at its end.
+    #[arg(long = "type", value_name = "WHEN", value_parser = type_mode())]
+    pub(super) mode: Option<TypeMode>,
+}
+
 /// Whether a run is written down.
 #[derive(Clone, Debug, Default, Args)]
 pub(super) struct TraceArgs {
@@ -309,6 +323,10 @@ pub(super) struct ModelArgs {
 
 pub(super) fn engine() -> impl TypedValueParser<Value = EngineName> {
     PossibleValuesParser::new(EngineName::NAMES).map(|name| EngineName::parse(&name).unwrap_or_default())
+}
+
+fn type_mode() -> impl TypedValueParser<Value = TypeMode> {
+    PossibleValuesParser::new(TypeMode::NAMES).map(|name| TypeMode::parse(&name).unwrap_or_default())
 }
 
 fn zero_or_more(text: &str) -> Result<f64, String> {

@@ -17,6 +17,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::output::{Method, OutputSettings, TypeMode};
+
 use crate::session::SessionSettings;
 
 /// The version of the file's layout that this program writes.
@@ -130,6 +132,8 @@ pub struct Settings {
     pub onnxruntime: Option<PathBuf>,
     /// The journal of what was dictated.
     pub history: HistorySettings,
+    /// Typing into other windows.
+    pub output: OutputSettings,
     /// Windows, voice gate, normalisation, punctuation.
     pub session: SessionSettings,
 }
@@ -147,6 +151,7 @@ impl Default for Settings {
             gpu: None,
             onnxruntime: None,
             history: HistorySettings::default(),
+            output: OutputSettings::default(),
             session: SessionSettings::default(),
         }
     }

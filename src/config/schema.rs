@@ -3,7 +3,7 @@
 use toml::{Table, Value};
 
 use crate::{
-    config::{ConfigError, EngineName},
+    config::{ConfigError, EngineName, Method, TypeMode},
     session::EndpointSettings,
 };
 
@@ -18,6 +18,8 @@ pub(super) enum Kind {
     Whole(i64, i64),
     /// One of these words.
     Choice(&'static [&'static str]),
+    /// A table whose keys are names and whose values are of these words; the wrong ones are left out.
+    Choices(&'static [&'static str]),
     /// A text with something in it.
     Text,
     /// An absolute path: a settings file is read from any working directory.
@@ -40,6 +42,11 @@ pub(super) const KEYS: &[(&str, Kind)] = &[
     ("history.keep", Kind::Flag),
     ("history.days", Kind::Whole(0, 36_500)),
     ("onnxruntime", Kind::Folder),
+    ("output.type", Kind::Choice(&TypeMode::NAMES)),
+    ("output.method", Kind::Choice(&Method::NAMES)),
+    ("output.trailing_space", Kind::Flag),
+    ("output.submit", Kind::Flag),
+    ("output.applications", Kind::Choices(&Method::NAMES)),
     ("session.feature_norm", Kind::Choice(&["model", "per_feature", "running", "none"])),
     ("session.punctuation", Kind::Choice(&["off", "leading", "all"])),
     ("session.top_k", Kind::Whole(2, 100)),
@@ -60,6 +67,7 @@ impl Kind {
             Self::Number(least, most) => number(value).is_some_and(|x| (least..=most).contains(&x)),
             Self::Whole(least, most) => value.as_integer().is_some_and(|n| (least..=most).contains(&n)),
             Self::Choice(words) => value.as_str().is_some_and(|text| words.contains(&text)),
+            Self::Choices(_) => value.is_table(),
             Self::Text => value.as_str().is_some_and(|text| !text.trim().is_empty()),
             Self::Folder => value.as_str().is_some_and(|text| std::path::Path::new(text).is_absolute()),
         }
@@ -72,6 +80,7 @@ impl Kind {
             Self::Whole(least, most) if least == most => least.to_string(),
             Self::Whole(least, most) => format!("a whole number from {least} to {most}"),
             Self::Choice(words) => words.iter().map(|w| format!("\"{w}\"")).collect::<Vec<_>>().join(", "),
+            Self::Choices(words) => format!("a table of names and of {}", Self::Choice(words).describe()),
             Self::Text => "a text that is not empty".to_owned(),
             Self::Folder => "an absolute path in quotes".to_owned(),
         }
@@ -125,13 +134,16 @@ pub(super) fn remove(table: &mut Table, key: &str) {
 /// The known keys that hold what they may hold, as a table of their own, and a fault for each that does not.
 pub(super) fn admitted(table: &Table) -> (Table, Vec<ConfigError>) {
     let (mut good, mut faults) = (Table::new(), Vec::new());
-    for section in ["session", "session.window", "session.endpoint"] {
+    for section in ["history", "output", "session", "session.window", "session.endpoint"] {
         if let Some(value) = get(table, section).filter(|value| !value.is_table()) {
             faults.push(fault(section, "a table".to_owned(), value));
         }
     }
     for &(key, kind) in KEYS {
         match get(table, key) {
+            Some(Value::Table(table)) if matches!(kind, Kind::Choices(_)) => {
+                set(&mut good, key, Value::Table(chosen(key, kind, table, &mut faults)));
+            }
             Some(value) if kind.admits(value) => set(&mut good, key, value.clone()),
             Some(value) => faults.push(fault(key, kind.describe(), value)),
             None => {}
@@ -139,6 +151,16 @@ pub(super) fn admitted(table: &Table) -> (Table, Vec<ConfigError>) {
     }
     keep_release_below_onset(&mut good, &mut faults);
     (good, faults)
+}
+
+/// The entries of `table` that are of a kind's words, and a fault for each that is not.
+fn chosen(key: &str, kind: Kind, table: &Table, faults: &mut Vec<ConfigError>) -> Table {
+    let Kind::Choices(words) = kind else { return Table::new() };
+    let word = Kind::Choice(words);
+    for (name, value) in table.iter().filter(|(_, value)| !word.admits(value)) {
+        faults.push(fault(&format!("{key}.{name}"), word.describe(), value));
+    }
+    table.iter().filter(|(_, value)| word.admits(value)).map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
 /// The gate's two scores hang together: a value from the file must fit the other one, be it from the file or the default.

@@ -123,7 +123,7 @@ impl Probe for LiveProbe {
                 self.plot(PlotItem::Gap(at.enc(), samples));
                 self.outbox.send(Event::AudioLost { at, samples });
             }
-            Stage::Audio(_) | Stage::Samples(_) | Stage::Encoder(_) | Stage::Step(_) => {}
+            Stage::Audio(_) | Stage::Samples(_) | Stage::Encoder(_) | Stage::Step(_) | Stage::Cancelled => {}
         }
     }
 }

@@ -24,7 +24,7 @@ mod worker;
 
 pub use crate::engine::EngineInfo;
 pub use error::SessionError;
-pub use guests::{Engines, Guests, OpenEngine, OpenJournal, OpenTrace, TraceGuest, Tracing};
+pub use guests::{Engines, Guests, OpenEngine, OpenJournal, OpenTrace, OpenTyping, TraceGuest, Tracing};
 pub use handle::{LiveHandle, Waker};
 pub use live::{HopPlot, HopTiming, LevelSnapshot, LiveSnapshot, PlotItem};
 pub use message::{Command, DeviceEntry, Event, Ready, Source};

@@ -239,6 +239,20 @@ impl Session {
         Ok(())
     }
 
+    /// Throws away what is not committed and ends an open utterance at its commit line. The session can be pushed to
+    /// again, from [`Session::next_start`] on.
+    pub fn cancel(&mut self, probe: &mut dyn Probe) {
+        probe.on(Stage::Cancelled);
+        let end = self.timeline.end();
+        if let State::Speaking(utterance) = &self.state {
+            let at = utterance.commit_line();
+            self.state = State::Listening(end.enc());
+            probe.on(Stage::Tail(&[]));
+            probe.on(Stage::UtteranceEnd(at, EndReason::Cancelled));
+        }
+        self.gate.reset(end);
+    }
+
     /// As new, at position 0 and with the settings as they are; the engine is kept. What was not finished is forgotten.
     pub fn reset(&mut self) {
         self.timeline = Timeline::new(self.longest_window() as usize);

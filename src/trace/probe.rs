@@ -229,7 +229,7 @@ impl Probe for TraceProbe {
             Stage::UtteranceEnd(frame, reason) => _ = self.writer.write(Line::UtteranceEnd { frame, reason }),
             Stage::Setting(frame, setting) => _ = self.writer.write(Line::Setting { frame, setting: *setting }),
             Stage::Gap(at, samples) => _ = self.writer.write(Line::Gap { at, samples }),
-            Stage::Tail(_) => {}
+            Stage::Tail(_) | Stage::Cancelled => {}
         }
     }
 

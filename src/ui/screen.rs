@@ -162,7 +162,7 @@ impl Screen {
                 }
             }
             Part::Decisions => decisions::decisions_ui(ui, model, decisions),
-            Part::Settings => settings::settings_ui(ui, model, trace_audio, commands),
+            Part::Settings => settings::settings_ui(ui, model, &mut settings.output, trace_audio, commands),
             Part::Status => status::status_ui(ui, model, commands),
             Part::Help => help::help_ui(ui, recorded, &mut controls.help_open),
         }
@@ -236,7 +236,10 @@ impl Screen {
             }
         }
         if !self.decisions.has_pin() && !self.controls.help_open && pressed(Modifiers::NONE, Key::Escape) {
-            let _closed = self.decisions.close_report() || self.controls.close_one();
+            let closed = self.decisions.close_report() || self.controls.close_one();
+            if !closed && self.model.recorded().is_none() {
+                commands.extend(self.model.cancel());
+            }
         }
     }
 

@@ -53,6 +53,7 @@ fn as_json(event: &Event) -> Value {
                 EndReason::Silence => "silence",
                 EndReason::Stopped => "stopped",
                 EndReason::Gap => "gap",
+                EndReason::Cancelled => "cancelled",
             };
             json!({ "event": "utterance_end", "at_secs": sample_secs(*at), "reason": reason })
         }

@@ -17,8 +17,8 @@ use anyhow::{Context, anyhow};
 use crossbeam_channel::bounded;
 
 use crate::{
-    cli::{Console, Outcome, args::DictateArgs, history::keeper, options::load_settings},
-    session::{Command, Event, Guests, LiveHandle, Source},
+    cli::{Console, Outcome, args::DictateArgs, history::keeper, options::load_settings, typing},
+    session::{Command, Event, Guests, LiveHandle, OpenTyping, Source},
 };
 
 /// How a dictation is shown; one for eyes, one for programs.
@@ -60,9 +60,20 @@ pub(super) fn run(args: &DictateArgs, console: &mut Console<'_>) -> anyhow::Resu
     if orders::is_typed() && !args.json {
         (console.tell)("`engine NAME` and Enter goes on with another engine");
     }
+    let wake_for_typing = {
+        let wake = wake.clone();
+        move || {
+            let _ = wake.try_send(());
+        }
+    };
+    let typist = typing::start(args.output.over(&settings), wake_for_typing, |text| (console.tell)(&text));
     let mut live = LiveHandle::spawn(
         args.model.over(&settings).engines(),
-        Guests { tracing: Some(tracing), journal: keeper(&settings, |text| (console.tell)(text)) },
+        Guests {
+            tracing: Some(tracing),
+            journal: keeper(&settings, |text| (console.tell)(text)),
+            typing: typist.as_ref().map(|typist| Box::new(typist.guests()) as OpenTyping),
+        },
         args.session.over(settings.session),
         Arc::new(move || {
             let _ = wake.try_send(());
@@ -83,6 +94,9 @@ pub(super) fn run(args: &DictateArgs, console: &mut Console<'_>) -> anyhow::Resu
                 Ok(command) => live.send(command),
                 Err(reason) => (console.tell)(&reason),
             }
+        }
+        for message in typist.iter().flat_map(|typist| typist.messages().try_iter()) {
+            view.event(&Event::Notice(message), console)?;
         }
         let shown_secs = live.live().audio_secs;
         let mut committed = false;
@@ -120,6 +134,10 @@ pub(super) fn run(args: &DictateArgs, console: &mut Console<'_>) -> anyhow::Resu
         }
     }
     view.end(console)?;
+    drop(live);
+    for message in typist.map(|typist| typist.finish(typing::FINISH_LIMIT)).unwrap_or_default() {
+        (console.tell)(&message);
+    }
     match failure {
         None => Ok(Outcome::Done),
         Some(reason) => Err(anyhow!(reason)),

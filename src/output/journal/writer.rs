@@ -121,6 +121,10 @@ impl Probe for JournalWriter {
                 let end = at.secs() - self.origin.unwrap_or_default().secs();
                 self.send(Order::Sync(JournalLine::Utterance { end }));
             }
+            Stage::Cancelled if self.file.is_some() => {
+                let text = "cancelled: what was not committed was thrown away".to_owned();
+                self.send(Order::Write(JournalLine::Note { at: now(), text }));
+            }
             Stage::Gap(_, samples) if self.file.is_some() => {
                 let millis = samples as f64 * 1000.0 / f64::from(SAMPLE_RATE_HZ);
                 self.send(Order::Write(JournalLine::Note {

@@ -207,7 +207,7 @@ impl UiModel {
     pub fn sent(&mut self, command: &Command) {
         match command {
             Command::Start(_) => self.run = Run::Starting,
-            Command::Stop => self.run = Run::Stopping,
+            Command::Stop | Command::Cancel => self.run = Run::Stopping,
             Command::Set(setting) => set(&mut self.wanted, *setting),
             Command::ListDevices | Command::StartTrace { .. } | Command::StopTrace => {}
             Command::Restart => self.engine = Engine::Loading,
@@ -257,6 +257,11 @@ impl UiModel {
             // The rest is still being transcribed; without an engine nothing would ever end that.
             Run::Stopping => (self.engine == Engine::Failed).then_some(Command::Stop),
         }
+    }
+
+    /// What the Cancel button and Esc do now.
+    pub(crate) fn cancel(&self) -> Option<Command> {
+        self.is_live().then_some(Command::Cancel)
     }
 
     /// What the Trace button and Ctrl+T do now; `audio` keeps the sound too.

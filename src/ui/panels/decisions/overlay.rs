@@ -149,6 +149,7 @@ fn end_label(reason: EndReason) -> &'static str {
         EndReason::Silence => "silence",
         EndReason::Stopped => "stopped",
         EndReason::Gap => "gap",
+        EndReason::Cancelled => "cancelled",
     }
 }
 

@@ -1,0 +1,28 @@
+//! Typing into the focused window, as the flags and the settings ask for it.
+
+use std::time::Duration;
+
+use crate::{
+    cli::args::OutputArgs,
+    config::{OutputSettings, Settings},
+    output::Typist,
+};
+
+/// What still waits at the end of the program, such as a long paste, gets so long.
+pub(super) const FINISH_LIMIT: Duration = Duration::from_secs(8);
+
+impl OutputArgs {
+    /// The flags over the settings.
+    pub(super) fn over(&self, settings: &Settings) -> OutputSettings {
+        OutputSettings { mode: self.mode.unwrap_or(settings.output.mode), ..settings.output.clone() }
+    }
+}
+
+/// Starts the thread that types. What the user must know is told to `tell`.
+pub(super) fn start(
+    settings: OutputSettings,
+    wake: impl Fn() + Send + 'static,
+    mut tell: impl FnMut(String),
+) -> Option<Typist> {
+    Typist::start(settings, None, wake).map_err(|error| tell(format!("nothing is typed: no thread: {error}"))).ok()
+}
