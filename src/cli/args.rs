@@ -242,7 +242,7 @@ impl SourceArgs {
 #[derive(Clone, Debug, Default, Args)]
 pub(super) struct OutputArgs {
     /// Type into the window that has the focus: nothing, words as they are committed, or an utterance at its end.
-    #[arg(long = "type", value_name = "WHEN", value_parser = type_mode())]
+    #[arg(long = "type", value_name = "WHEN", value_parser = crate::cli::typing::type_mode())]
     pub(super) mode: Option<TypeMode>,
 }
 
@@ -323,10 +323,6 @@ pub(super) struct ModelArgs {
 
 pub(super) fn engine() -> impl TypedValueParser<Value = EngineName> {
     PossibleValuesParser::new(EngineName::NAMES).map(|name| EngineName::parse(&name).unwrap_or_default())
-}
-
-fn type_mode() -> impl TypedValueParser<Value = TypeMode> {
-    PossibleValuesParser::new(TypeMode::NAMES).map(|name| TypeMode::parse(&name).unwrap_or_default())
 }
 
 fn zero_or_more(text: &str) -> Result<f64, String> {

@@ -2,14 +2,20 @@
 
 use std::time::Duration;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+
 use crate::{
     cli::args::OutputArgs,
-    config::{OutputSettings, Settings},
+    config::{OutputSettings, Settings, TypeMode},
     output::Typist,
 };
 
 /// What still waits at the end of the program, such as a long paste, gets so long.
 pub(super) const FINISH_LIMIT: Duration = Duration::from_secs(8);
+
+pub(super) fn type_mode() -> impl TypedValueParser<Value = TypeMode> {
+    PossibleValuesParser::new(TypeMode::NAMES).map(|name| TypeMode::parse(&name).unwrap_or_default())
+}
 
 impl OutputArgs {
     /// The flags over the settings.
