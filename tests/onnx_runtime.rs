@@ -34,7 +34,14 @@ fn open() -> Box<dyn Engine> {
 
 /// Values bound at a place, as on a GPU, but in host memory.
 fn open_bound() -> Box<dyn Engine> {
-    embedded().open_onnxruntime_at(&runtime(), Place::Host).unwrap()
+    embedded().open_onnxruntime_at(&runtime(), Place::Host { graphs: false }).unwrap()
+}
+
+/// The same with all that a GPU would have recorded.
+fn open_recorded() -> Box<dyn Engine> {
+    let engine = embedded().open_onnxruntime_at(&runtime(), Place::Host { graphs: true }).unwrap();
+    assert!(engine.info().device.ends_with("windows and decisions recorded"), "{}", engine.info().device);
+    engine
 }
 
 #[test]
@@ -45,6 +52,58 @@ fn the_decisions_on_every_clip_are_those_of_the_reference() {
 #[test]
 fn the_decisions_are_the_same_where_predictions_stay_on_the_device() {
     decisions_are_those_of_the_reference(open_bound);
+}
+
+#[test]
+fn the_decisions_are_the_same_where_they_are_computed_ahead() {
+    decisions_are_those_of_the_reference(open_recorded);
+}
+
+#[test]
+fn scores_and_states_computed_ahead_are_those_of_step_by_step() {
+    let (mut plain, mut ahead) = (open(), open_recorded());
+    let contract = embedded().contract().clone();
+    let (dim, blank) = (contract.encoder.dim, contract.vocabulary.blank);
+    let mel_bins = contract.front_end.mel_bins;
+    let data = (0..200 * mel_bins).map(|i| (i as f32 * 0.37).sin()).collect();
+    let features = FeatureFrames { start: MelIdx(0), mel_bins, data };
+    let mut window = EncoderOutput::default();
+    ahead.encode(&features, &mut window).unwrap();
+    let frames = window.data.clone();
+    let close = |a: &[f32], b: &[f32]| a.len() == b.len() && a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-4);
+    let [mut a, mut b] = [Prediction::default(), Prediction::default()];
+    plain.predict(blank, &PredictorState::default(), &mut a).unwrap();
+    ahead.predict(blank, &PredictorState::default(), &mut b).unwrap();
+    // As the loop would go, but for every seventh token, which a mask or a bonus may have chosen; and back, as the tail does.
+    let (mut row, mut kept) = (0, b.clone());
+    for turn in 0..60_usize {
+        let frame = &frames[row * dim..(row + 1) * dim];
+        let [mut logits_a, mut logits_b] = [JointLogits::default(), JointLogits::default()];
+        plain.joint(frame, &a, &mut logits_a).unwrap();
+        ahead.joint(frame, &b, &mut logits_b).unwrap();
+        assert!(close(&logits_a.tokens, &logits_b.tokens), "turn {turn}");
+        assert!(close(&logits_a.durations, &logits_b.durations), "turn {turn}");
+        let best = (0..logits_b.tokens.len()).max_by(|x, y| logits_b.tokens[*x].total_cmp(&logits_b.tokens[*y]));
+        let token = if turn % 7 == 6 { TokenId(turn as u32) } else { TokenId(best.unwrap() as u32) };
+        if token != blank {
+            let (state_a, state_b) = (a.state.clone(), b.state.clone());
+            plain.predict(token, &state_a, &mut a).unwrap();
+            ahead.predict(token, &state_b, &mut b).unwrap();
+            assert!(close(&a.output, &b.output) && close(&a.state.h, &b.state.h), "turn {turn}");
+            assert!(close(&a.state.c, &b.state.c), "turn {turn}");
+        }
+        row = (row + turn % 3) % window.len();
+        if turn % 20 == 13 {
+            std::mem::swap(&mut kept, &mut b);
+            a = b.clone();
+        }
+    }
+    // A frame of no window is scored all the same.
+    let [mut logits_a, mut logits_b] = [JointLogits::default(), JointLogits::default()];
+    let frame = vec![0.25; dim];
+    plain.joint(&frame, &a, &mut logits_a).unwrap();
+    ahead.joint(&frame, &b, &mut logits_b).unwrap();
+    assert!(close(&logits_a.tokens, &logits_b.tokens));
 }
 
 #[test]
@@ -101,7 +160,7 @@ fn a_session_changes_its_engine_between_two_blocks_and_decides_the_same() {
         let mut heard = Heard::default();
         for (index, block) in blocks(&clip("letter.flac")).iter().enumerate() {
             if changes.contains(&index) {
-                session.set_engine(if index % 2 == 0 { open() } else { open_bound() });
+                session.set_engine(if index % 2 == 0 { open() } else { open_recorded() });
             }
             session.push(block, &mut heard).unwrap();
         }

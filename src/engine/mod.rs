@@ -19,6 +19,7 @@ pub use contract::{
     VocabularySpec, hexadecimal, sha256,
 };
 pub use error::{ContractError, EngineError};
+use onnx_graph::{BlockShape, FOUND, GIVEN, decision_block};
 pub use onnx_graph::{HALF_VERSION, HalfReport, OnnxError, OnnxGraph, to_half};
 pub use onnx_runtime::{LibraryError, OnnxRuntime, OrtEngine, OrtResidentEngine, Place, preload_cuda};
 pub use resident::Resident;
@@ -44,6 +45,18 @@ pub enum GraphSource {
     Bytes(Cow<'static, [u8]>),
     /// A file, with files of its weights beside it.
     File(PathBuf),
+}
+
+impl GraphSource {
+    /// The graph's bytes, without files beside it; an error names the file.
+    fn read(&self) -> Result<Cow<'static, [u8]>, String> {
+        match self {
+            Self::Bytes(bytes) => Ok(bytes.clone()),
+            Self::File(path) => {
+                std::fs::read(path).map(Cow::Owned).map_err(|error| format!("{}: {error}", path.display()))
+            }
+        }
+    }
 }
 
 /// Index into the token head: a piece of the vocabulary, or blank.
@@ -212,6 +225,10 @@ pub trait Engine: Send {
         Ok(())
     }
 
+    /// The next decisions from the frame of the next [`Engine::joint`] on, token and entry of the duration head, where the caller
+    /// knows them beforehand whatever the scores say. A hint for engines that compute ahead; nothing comes out differently.
+    fn expect(&mut self, _decisions: &[(TokenId, usize)]) {}
+
     /// Brings what is resident of a prediction to the host: output and state have their values then, too. Nothing to do
     /// for an engine that keeps nothing.
     fn fetch(&mut self, _prediction: &mut Prediction) -> Result<(), EngineError> {
@@ -244,6 +261,10 @@ impl<E: Engine + ?Sized> Engine for Box<E> {
         out: &mut Vec<f32>,
     ) -> Result<(), EngineError> {
         (**self).joint_rows(frames, dim, prediction, out)
+    }
+
+    fn expect(&mut self, decisions: &[(TokenId, usize)]) {
+        (**self).expect(decisions);
     }
 
     fn fetch(&mut self, prediction: &mut Prediction) -> Result<(), EngineError> {

@@ -89,6 +89,19 @@ impl Script {
         (self.blank, self.durations[away as usize])
     }
 
+    /// The next `count` decisions, from number `nth` on `frame` on.
+    pub(super) fn path(&mut self, frame: u64, nth: usize, count: usize) -> Vec<(TokenId, usize)> {
+        let (mut frame, mut nth) = (frame, nth);
+        let mut path = Vec::with_capacity(count);
+        for _ in 0..count {
+            let (token, entry) = self.at(frame, nth);
+            path.push((token, entry));
+            let step = self.durations.iter().position(|other| *other == entry).unwrap_or_default() as u64;
+            (frame, nth) = if step == 0 { (frame, nth + 1) } else { (frame + step, 0) };
+        }
+        path
+    }
+
     fn on(&mut self, frame: u64) -> &[(TokenId, usize)] {
         while self.frames.len() as u64 <= frame + 1 {
             self.lay_out();

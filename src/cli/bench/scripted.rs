@@ -14,6 +14,8 @@ const KEY: usize = 8;
 /// How far the chosen classes stand above the best of the network's own.
 const TOKEN_LEAD: f32 = 5.0;
 const DURATION_LEAD: f32 = 2.0;
+/// Decisions that the inner engine is told of beforehand, as without a script its own scores tell it.
+const AHEAD: usize = 16;
 
 /// Runs the inner engine's encoder, predictor and joint as they are, and then lifts one token and one duration above all other
 /// logits, so that the loop takes the script's decision.
@@ -83,10 +85,12 @@ impl<E: Engine> Engine for ScriptedDecisions<E> {
     }
 
     fn joint(&mut self, frame: &[f32], prediction: &Prediction, out: &mut JointLogits) -> Result<(), EngineError> {
-        self.inner.joint(frame, prediction, out)?;
-        let Some(row) = self.row(frame) else { return Ok(()) };
+        let Some(row) = self.row(frame) else { return self.inner.joint(frame, prediction, out) };
         let nth = self.newest.filter(|(newest, _)| *newest == row).map_or(0, |(_, nth)| nth + 1);
         self.newest = Some((row, nth));
+        let ahead = self.script.path(self.start.0 + row as u64, nth, AHEAD);
+        self.inner.expect(&ahead);
+        self.inner.joint(frame, prediction, out)?;
         let (token, duration) = self.script.at(self.start.0 + row as u64, nth);
         choose(&mut out.tokens, token.0 as usize, TOKEN_LEAD);
         choose(&mut out.durations, duration, DURATION_LEAD);

@@ -1,10 +1,15 @@
 //! ONNX graphs read, edited and written: what stands in the file and is not understood stays as it was.
 
+mod block;
 mod half;
+mod make;
 mod node;
+mod part;
+mod recurrence;
 mod types;
 mod wire;
 
+pub(super) use block::{BlockShape, FOUND, GIVEN, decision_block};
 pub use half::{HALF_VERSION, HalfReport, to_half};
 
 use std::{borrow::Cow, collections::BTreeSet};
@@ -32,11 +37,21 @@ pub enum OnnxError {
         /// What is there.
         found: String,
     },
+    /// Graphs that cannot be put together to one.
+    #[error("predictor and joint cannot be joined: {why}")]
+    NotJoined {
+        /// What stands against it.
+        why: &'static str,
+    },
 }
 
 // Field numbers of onnx.proto.
 const MODEL_GRAPH: u32 = 7;
+const MODEL_OPSET: u32 = 8;
+const OPSET_DOMAIN: u32 = 1;
+const OPSET_VERSION: u32 = 2;
 const GRAPH_NODE: u32 = 1;
+const GRAPH_NAME: u32 = 2;
 const GRAPH_INITIALIZER: u32 = 5;
 const GRAPH_INPUT: u32 = 11;
 const GRAPH_OUTPUT: u32 = 12;
@@ -84,10 +99,20 @@ impl<'a> OnnxGraph<'a> {
             .map(|node| wire::Field { number: GRAPH_NODE, value: Value::Bytes(Cow::Owned(node.message.encode())) });
         graph.fields.splice(self.nodes_at..self.nodes_at, nodes);
         let mut model = self.model.clone();
-        if let Some(field) = model.fields.iter_mut().rfind(|field| field.number == MODEL_GRAPH) {
-            field.value = Value::Bytes(Cow::Owned(graph.encode()));
-        }
+        set_graph(&mut model, &graph);
         model.encode()
+    }
+
+    /// Version of ONNX's own operators.
+    fn opset(&self) -> Result<u64, OnnxError> {
+        let mut version = 0;
+        for bytes in self.model.all_bytes(MODEL_OPSET) {
+            let set = Message::parse_cow(bytes)?;
+            if matches!(set.text(OPSET_DOMAIN), "" | "ai.onnx") {
+                version = set.varint(OPSET_VERSION).unwrap_or(0);
+            }
+        }
+        Ok(version)
     }
 
     /// Names of the files beside the graph that hold its weights; none if all weights are in the graph.
@@ -106,6 +131,13 @@ impl<'a> OnnxGraph<'a> {
 
     fn weights(&self) -> Result<Vec<Weight<'a>>, OnnxError> {
         self.graph.all_bytes(GRAPH_INITIALIZER).map(Weight::parse).collect()
+    }
+}
+
+/// Puts a graph in the place of the model's.
+fn set_graph(model: &mut Message<'_>, graph: &Message<'_>) {
+    if let Some(field) = model.fields.iter_mut().rfind(|field| field.number == MODEL_GRAPH) {
+        field.value = Value::Bytes(Cow::Owned(graph.encode()));
     }
 }
 

@@ -19,8 +19,6 @@ const ATTRIBUTE_INT: u32 = 3;
 const ATTRIBUTE_TENSOR: u32 = 5;
 const ATTRIBUTE_GRAPH: u32 = 6;
 const ATTRIBUTE_GRAPHS: u32 = 11;
-const ATTRIBUTE_TYPE: u32 = 20;
-const TYPE_INT: u64 = 2;
 const TENSOR_DIMS: u32 = 1;
 const TENSOR_DATA_TYPE: u32 = 2;
 const TENSOR_FLOATS: u32 = 4;
@@ -33,6 +31,7 @@ const GRAPH_NODE: u32 = 1;
 
 /// Element types by their numbers in onnx.proto.
 pub(super) const FLOAT: i32 = 1;
+pub(super) const INT32: i32 = 6;
 pub(super) const INT64: i32 = 7;
 pub(super) const BOOL: i32 = 9;
 pub(super) const FLOAT16: i32 = 10;
@@ -50,17 +49,7 @@ impl<'a> Node<'a> {
 
     /// A node that changes the element type.
     pub(super) fn cast(from: &str, to: &str, element_type: i32) -> Self {
-        let mut attribute = Message::default();
-        attribute.push_text(ATTRIBUTE_NAME, "to");
-        attribute.push(ATTRIBUTE_INT, Value::Varint(element_type as u64));
-        attribute.push(ATTRIBUTE_TYPE, Value::Varint(TYPE_INT));
-        let mut message = Message::default();
-        message.push_text(NODE_INPUT, from);
-        message.push_text(NODE_OUTPUT, to);
-        message.push_text(NODE_NAME, &format!("{to}/Cast"));
-        message.push_text(NODE_OP_TYPE, "Cast");
-        message.push(NODE_ATTRIBUTE, Value::Bytes(Cow::Owned(attribute.encode())));
-        Self { message }
+        Self::new("Cast", &[from], &[to]).with("to", i64::from(element_type))
     }
 
     /// The operator; empty for one that is not of ONNX itself.
@@ -89,6 +78,12 @@ impl<'a> Node<'a> {
         self.message.replace_texts(NODE_OUTPUT, names);
     }
 
+    /// Gives it the name of a value that it makes.
+    pub(super) fn set_name(&mut self, name: &str) {
+        self.message.fields.retain(|field| field.number != NODE_NAME);
+        self.message.push_text(NODE_NAME, name);
+    }
+
     fn attribute(&self, name: &str) -> Result<Option<Message<'a>>, OnnxError> {
         for bytes in self.message.all_bytes(NODE_ATTRIBUTE) {
             let attribute = Message::parse_cow(bytes)?;
@@ -97,6 +92,12 @@ impl<'a> Node<'a> {
             }
         }
         Ok(None)
+    }
+
+    /// Names of its attributes.
+    pub(super) fn attribute_names(&self) -> Result<Vec<String>, OnnxError> {
+        let name = |bytes| Ok(Message::parse_cow(bytes)?.text(ATTRIBUTE_NAME).to_owned());
+        self.message.all_bytes(NODE_ATTRIBUTE).map(name).collect()
     }
 
     /// Whether it has an attribute of this name.
@@ -162,6 +163,13 @@ impl<'a> Weight<'a> {
             }
         }
         Ok(None)
+    }
+
+    /// The same tensor under another name, as a field of the graph.
+    pub(super) fn renamed(&self, name: &str) -> Value<'a> {
+        let mut message = self.message.clone();
+        message.replace_texts(TENSOR_NAME, &[name.to_owned()]);
+        Value::Bytes(Cow::Owned(message.encode()))
     }
 
     /// Its values, if they are 32-bit floats in the graph.

@@ -45,6 +45,11 @@ impl Types {
         Ok(types)
     }
 
+    /// The element type of a value, if it can be told.
+    pub(super) fn element(&self, name: &str) -> Option<i32> {
+        self.element.get(name).copied()
+    }
+
     /// Whether a value is of 32-bit floats.
     pub(super) fn is_float(&self, name: &str) -> bool {
         self.element.get(name) == Some(&FLOAT)

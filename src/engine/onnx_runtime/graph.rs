@@ -111,7 +111,7 @@ impl Graph {
 }
 
 /// A session that leaves the cores alone between two calls: spinning threads cost more than they save on a desktop.
-fn session(means: &Means<'_>, source: &GraphSource) -> ort::Result<Session> {
+pub(super) fn session(means: &Means<'_>, source: &GraphSource) -> ort::Result<Session> {
     let mut builder = Session::builder(&means.runtime.environment)?
         .with_intra_threads(means.threads)?
         .with_inter_threads(1)?

@@ -1,5 +1,6 @@
 //! ONNX Runtime, on the CPU or a GPU: engines for those who have the library; loaded when they are asked for.
 
+mod ahead;
 mod graph;
 mod library;
 mod resident;

@@ -16,6 +16,7 @@ use crate::{
         host::{self, check_finite, transpose},
         onnx_runtime::{
             NAME, OnnxRuntime,
+            ahead::Ahead,
             graph::{Graph, Means, bind_index, copy_out, failed, floats, index, take_output},
             info,
             steady::Steady,
@@ -31,18 +32,22 @@ pub enum Place {
     Cuda {
         /// Counted as CUDA does.
         device: i32,
-        /// Record the encoder's work for windows whose exact size keeps coming, and replay it in one launch.
+        /// Record the encoder's work for windows whose exact size keeps coming, and that of several decisions ahead, and
+        /// replay each in one launch.
         graphs: bool,
     },
     /// Host memory and the CPU; as slow as [`crate::engine::OrtEngine`] or slower, for tests.
-    Host,
+    Host {
+        /// Bind and join as if it were recorded.
+        graphs: bool,
+    },
 }
 
 impl Place {
     pub(super) fn allocation_device(self) -> AllocationDevice<'static> {
         match self {
             Self::Cuda { .. } => AllocationDevice::CUDA,
-            Self::Host => AllocationDevice::CPU,
+            Self::Host { .. } => AllocationDevice::CPU,
         }
     }
 
@@ -57,7 +62,7 @@ impl Place {
     fn name(self) -> String {
         match self {
             Self::Cuda { device, .. } => format!("CUDA device {device}"),
-            Self::Host => "CPU, values bound".to_owned(),
+            Self::Host { .. } => "CPU, values bound".to_owned(),
         }
     }
 }
@@ -79,6 +84,7 @@ pub struct OrtResidentEngine {
     joint_binding: IoBinding,
     place: Place,
     steady: Option<Steady>,
+    ahead: Option<Ahead>,
     channels_first: Vec<f32>,
     zeros: State,
 }
@@ -101,7 +107,8 @@ impl OrtResidentEngine {
         let plain = means(false);
         let [predictor, joint] = Graph::predictor_and_joint(&plain, contract, graphs).map_err(no_device(place))?;
         let (mut recording, mut steady) = (None, None);
-        if matches!(place, Place::Cuda { graphs: true, .. } | Place::Host) {
+        let graphs_wanted = matches!(place, Place::Cuda { graphs: true, .. } | Place::Host { graphs: true });
+        if graphs_wanted {
             match Graph::encoder(&means(true), contract, graphs) {
                 Ok(encoder) => {
                     recording = Some(encoder);
@@ -127,10 +134,20 @@ impl OrtResidentEngine {
             host.to(place.allocation_device(), place.device_id())
         };
         let zeros = State { h: at_place().map_err(failed(call))?, c: at_place().map_err(failed(call))? };
-        let recorded = match place {
-            Place::Cuda { graphs: true, .. } if steady.is_some() => ", CUDA graphs",
-            Place::Cuda { graphs: true, .. } => ", without CUDA graphs",
-            _ => "",
+        // What runs one by one runs without a recording of both, too.
+        let ahead = if graphs_wanted {
+            Ahead::open(&means(true), contract, graphs, place)
+                .inspect_err(|why| log::info!("decisions are computed one by one: {why}"))
+                .ok()
+        } else {
+            None
+        };
+        let recorded = match (graphs_wanted, steady.is_some(), ahead.is_some()) {
+            (false, ..) => "",
+            (true, true, true) => ", windows and decisions recorded",
+            (true, true, false) => ", windows recorded",
+            (true, false, true) => ", decisions recorded",
+            (true, false, false) => ", nothing recorded",
         };
         Ok(Self {
             info: info(runtime, contract, format!("{}{recorded}", place.name())),
@@ -141,6 +158,7 @@ impl OrtResidentEngine {
             joint_binding,
             place,
             steady,
+            ahead,
             channels_first: Vec::new(),
             zeros,
             contract: contract.clone(),
@@ -174,7 +192,7 @@ impl OrtResidentEngine {
                 binding.bind_input(prediction_name.as_str(), &value)?;
             }
             binding.clear_outputs();
-            binding.bind_output_to_device(graph.outputs[0].name.as_str(), &Place::Host.memory()?)
+            binding.bind_output_to_device(graph.outputs[0].name.as_str(), &Place::Host { graphs: false }.memory()?)
         };
         bind().map_err(failed(CALL))?;
         let values = graph.session.run_binding(binding).map_err(failed(CALL))?;
@@ -238,11 +256,18 @@ impl Engine for OrtResidentEngine {
             copy_out(CALL, &values, &specs[0], &shapes[1], &mut self.channels_first)?;
         }
         transpose(&self.channels_first, encoded, &mut out.data);
+        if let Some(ahead) = &mut self.ahead {
+            ahead.set_window(&out.data);
+        }
         Ok(())
     }
 
     fn predict(&mut self, token: TokenId, state: &PredictorState, out: &mut Prediction) -> Result<(), EngineError> {
         const CALL: &str = "predict";
+        if let Some(prediction) = self.ahead.as_ref().and_then(|ahead| ahead.prediction(token, state)) {
+            *out = prediction;
+            return Ok(());
+        }
         let shape = state_shape(&self.contract);
         let (graph, binding) = (&mut self.predictor, &mut self.predictor_binding);
         let given = state.resident.as_ref().and_then(Resident::get::<State>);
@@ -276,11 +301,18 @@ impl Engine for OrtResidentEngine {
             state: PredictorState { resident: Some(Resident::new(State { h, c })), ..PredictorState::default() },
             resident: Some(Resident::new(output)),
         };
-        Ok(())
+        // A block begins with what the host has.
+        if self.ahead.is_some() { self.fetch(out) } else { Ok(()) }
     }
 
     fn joint(&mut self, frame: &[f32], prediction: &Prediction, out: &mut JointLogits) -> Result<(), EngineError> {
         host::check_len("joint", "frame", self.contract.encoder.dim, frame.len())?;
+        if let Some(logits) = self.ahead.as_mut().map(|ahead| ahead.logits(frame, prediction)).transpose()?.flatten() {
+            out.tokens.clear();
+            out.tokens.extend_from_slice(logits);
+            host::split_heads(&self.contract, out);
+            return Ok(());
+        }
         self.join(1, frame.to_vec(), prediction, &mut out.tokens)?;
         host::split_heads(&self.contract, out);
         Ok(())
@@ -299,6 +331,12 @@ impl Engine for OrtResidentEngine {
         let mut channels_first = Vec::new();
         transpose(frames, dim, &mut channels_first);
         self.join(rows, channels_first, prediction, out)
+    }
+
+    fn expect(&mut self, decisions: &[(TokenId, usize)]) {
+        if let Some(ahead) = &mut self.ahead {
+            ahead.expect(decisions);
+        }
     }
 
     fn fetch(&mut self, prediction: &mut Prediction) -> Result<(), EngineError> {

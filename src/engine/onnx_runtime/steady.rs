@@ -93,9 +93,10 @@ impl Recorded {
     }
 }
 
-fn options(place: Place, id: i32) -> ort::Result<RunOptions> {
+/// How a run is made that is recording number `id`; -1 for none.
+pub(super) fn options(place: Place, id: i32) -> ort::Result<RunOptions> {
     let mut options = RunOptions::new()?;
-    if place != Place::Host {
+    if matches!(place, Place::Cuda { .. }) {
         options.set(RECORDING, id.to_string())?;
     }
     Ok(options)

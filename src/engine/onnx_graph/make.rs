@@ -1,0 +1,102 @@
+//! Parts of a graph made anew: nodes, constants, inputs and outputs.
+
+use std::borrow::Cow;
+
+use crate::engine::onnx_graph::{
+    node::{FLOAT, INT64, Node},
+    wire::{Message, Value},
+};
+
+// Field numbers of onnx.proto.
+const NODE_INPUT: u32 = 1;
+const NODE_OUTPUT: u32 = 2;
+const NODE_NAME: u32 = 3;
+const NODE_OP_TYPE: u32 = 4;
+const NODE_ATTRIBUTE: u32 = 5;
+const ATTRIBUTE_NAME: u32 = 1;
+const ATTRIBUTE_INT: u32 = 3;
+const ATTRIBUTE_INTS: u32 = 8;
+const ATTRIBUTE_TYPE: u32 = 20;
+const TYPE_INT: u64 = 2;
+const TYPE_INTS: u64 = 7;
+const TENSOR_DIMS: u32 = 1;
+const TENSOR_DATA_TYPE: u32 = 2;
+const TENSOR_NAME: u32 = 8;
+const TENSOR_RAW: u32 = 9;
+const VALUE_NAME: u32 = 1;
+const VALUE_TYPE: u32 = 2;
+const TYPE_TENSOR: u32 = 1;
+const TENSOR_ELEMENT_TYPE: u32 = 1;
+const TENSOR_SHAPE: u32 = 2;
+const SHAPE_DIM: u32 = 1;
+const DIM_VALUE: u32 = 1;
+
+impl Node<'_> {
+    /// A node of ONNX's own operators, named after its first output.
+    pub(super) fn new(op: &str, inputs: &[&str], outputs: &[&str]) -> Self {
+        let mut message = Message::default();
+        for input in inputs {
+            message.push_text(NODE_INPUT, input);
+        }
+        for output in outputs {
+            message.push_text(NODE_OUTPUT, output);
+        }
+        message.push_text(NODE_NAME, &format!("{}/{op}", outputs.first().copied().unwrap_or_default()));
+        message.push_text(NODE_OP_TYPE, op);
+        Self { message }
+    }
+
+    /// The node with an integer for an attribute.
+    pub(super) fn with(mut self, name: &str, value: i64) -> Self {
+        let mut attribute = Message::default();
+        attribute.push_text(ATTRIBUTE_NAME, name);
+        attribute.push(ATTRIBUTE_INT, Value::Varint(value.cast_unsigned()));
+        attribute.push(ATTRIBUTE_TYPE, Value::Varint(TYPE_INT));
+        self.message.push(NODE_ATTRIBUTE, message(&attribute));
+        self
+    }
+
+    /// The node with integers for an attribute.
+    pub(super) fn with_list(mut self, name: &str, values: &[i64]) -> Self {
+        let mut attribute = Message::default();
+        attribute.push_text(ATTRIBUTE_NAME, name);
+        for value in values {
+            attribute.push(ATTRIBUTE_INTS, Value::Varint(value.cast_unsigned()));
+        }
+        attribute.push(ATTRIBUTE_TYPE, Value::Varint(TYPE_INTS));
+        self.message.push(NODE_ATTRIBUTE, message(&attribute));
+        self
+    }
+}
+
+/// A list of 64-bit integers as a weight of the graph.
+pub(super) fn integers(name: &str, values: &[i64]) -> Value<'static> {
+    let mut tensor = Message::default();
+    tensor.push(TENSOR_DIMS, Value::Varint(values.len() as u64));
+    tensor.push(TENSOR_DATA_TYPE, Value::Varint(INT64 as u64));
+    tensor.push_text(TENSOR_NAME, name);
+    let raw = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+    tensor.push(TENSOR_RAW, Value::Bytes(Cow::Owned(raw)));
+    message(&tensor)
+}
+
+/// An input or output of the graph: a list of `len` 32-bit floats.
+pub(super) fn floats_info(name: &str, len: usize) -> Value<'static> {
+    let mut dim = Message::default();
+    dim.push(DIM_VALUE, Value::Varint(len as u64));
+    let mut shape = Message::default();
+    shape.push(SHAPE_DIM, message(&dim));
+    let mut tensor = Message::default();
+    tensor.push(TENSOR_ELEMENT_TYPE, Value::Varint(FLOAT as u64));
+    tensor.push(TENSOR_SHAPE, message(&shape));
+    let mut kind = Message::default();
+    kind.push(TYPE_TENSOR, message(&tensor));
+    let mut info = Message::default();
+    info.push_text(VALUE_NAME, name);
+    info.push(VALUE_TYPE, message(&kind));
+    message(&info)
+}
+
+fn message(inner: &Message<'_>) -> Value<'static> {
+    Value::Bytes(Cow::Owned(inner.encode()))
+}
