@@ -10,7 +10,7 @@ use clap::{
 use crate::{
     cli::{engines::EnginesVerb, history::HistoryArgs, margins::MarginsArgs, parity::ParityArgs, replay::ReplayArgs},
     config::{EngineName, Theme},
-    session::{FeatureNorm, Punctuation},
+    session::{CustomWords, FeatureNorm, Punctuation},
 };
 
 /// Real-time dictation that shows why it wrote what it wrote.
@@ -273,6 +273,12 @@ pub(super) struct SessionArgs {
     /// Candidates of the token head that each decision keeps (2 to 100).
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(2..=100), help_heading = "Recognition")]
     pub(super) top_k: Option<u16>,
+    /// Words or phrases that the model may not know, which the decoder is drawn to.
+    #[arg(long, value_name = "WORD,...", value_delimiter = ',', help_heading = "Recognition")]
+    pub(super) words: Option<Vec<String>>,
+    /// The largest bonus that a token of such a word can get, in logits (0 to 10).
+    #[arg(long, value_name = "LOGITS", value_parser = boost, help_heading = "Recognition")]
+    pub(super) boost: Option<f32>,
     /// End after this many committed decisions.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Recognition")]
     pub(super) debug_steps: Option<u64>,
@@ -315,6 +321,13 @@ fn zero_or_more(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(secs) if secs.is_finite() && secs >= 0.0 => Ok(secs),
         _ => Err("expected seconds, 0 or more".to_owned()),
+    }
+}
+
+fn boost(text: &str) -> Result<f32, String> {
+    match text.parse::<f32>() {
+        Ok(boost) if (0.0..=CustomWords::MOST).contains(&boost) => Ok(boost),
+        _ => Err("expected logits, 0 to 10".to_owned()),
     }
 }
 

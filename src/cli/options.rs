@@ -45,6 +45,8 @@ impl SessionArgs {
         settings.feature_norm = self.feature_norm.unwrap_or(settings.feature_norm);
         settings.punctuation = self.punctuation.unwrap_or(settings.punctuation);
         settings.top_k = self.top_k.map_or(settings.top_k, |k| TopK::from(usize::from(k)));
+        settings.custom_words.words = self.words.clone().unwrap_or(settings.custom_words.words);
+        settings.custom_words.boost = self.boost.unwrap_or(settings.custom_words.boost);
         settings.endpoint.enabled &= !self.no_endpoint;
         settings.debug_steps = self.debug_steps.or(settings.debug_steps);
         settings
@@ -56,6 +58,8 @@ impl SessionArgs {
             || self.feature_norm.is_some()
             || self.punctuation.is_some()
             || self.top_k.is_some()
+            || self.words.is_some()
+            || self.boost.is_some()
             || self.debug_steps.is_some()
             || self.no_endpoint
     }
@@ -252,13 +256,13 @@ mod tests {
         settings.window.left_secs = 9.0;
         settings.window.right_secs = 2.0;
         let flags = SessionArgs { right: Some(0.5), no_endpoint: true, top_k: Some(7), ..SessionArgs::default() };
-        let merged = flags.over(settings);
+        let merged = flags.over(settings.clone());
         assert!((merged.window.left_secs, merged.window.right_secs) == (9.0, 0.5));
         assert!(!merged.endpoint.enabled);
         assert_eq!(merged.top_k.get(), 7);
         assert!(flags.names_window());
         assert!(!SessionArgs::default().names_window());
-        assert_eq!(SessionArgs::default().over(settings), settings);
+        assert_eq!(SessionArgs::default().over(settings.clone()), settings);
     }
 
     #[test]

@@ -27,7 +27,7 @@ pub(super) fn run(args: &WindowArgs) -> anyhow::Result<Outcome> {
     }
     let settings = with_flags(&stored, args);
     let flagged = settings.clone();
-    let (engines, session) = (args.model.over(&settings).engines(), settings.session);
+    let (engines, session) = (args.model.over(&settings).engines(), settings.session.clone());
     let guests = Guests {
         tracing: Some(args.trace.tracing(args.source.name())),
         journal: keeper(&settings, |text| notices.push(text.to_owned())),

@@ -137,7 +137,7 @@ impl Worker {
                 session
             }
             // Made before the old one is given up.
-            None => Session::new(&model, engine, self.settings).map_err(|error| error.to_string())?,
+            None => Session::new(&model, engine, self.settings.clone()).map_err(|error| error.to_string())?,
         };
         let traced = self.trace.is_some() && (goes_on || self.session.is_some());
         self.stranded = None;
@@ -205,7 +205,7 @@ impl Worker {
             }
             Work::Set(setting) => {
                 let Some(session) = &mut self.session else { return };
-                if let Err(error) = session.set(setting) {
+                if let Err(error) = session.set(setting.clone()) {
                     self.probe.outbox.send(Event::SettingRefused { setting, reason: error.to_string() });
                 }
             }

@@ -39,7 +39,7 @@ pub(super) fn recording(title: String, whole: &Whole, other: Option<(&str, &Whol
         }
     }
     let other = other.map(|(name, other)| beside(name, whole, other));
-    Recording { title, ready, settings: trace.header.settings, events, plots, other }
+    Recording { title, ready, settings: trace.header.settings.clone(), events, plots, other }
 }
 
 /// Pieces by token id: the embedded vocabulary if it is the trace's, else those that the trace names.
@@ -79,8 +79,8 @@ fn tell_mark(line: &Line, events: &mut Vec<Event>, plots: &mut Vec<PlotItem>) {
             plots.push(PlotItem::UtteranceEnd(*frame, *reason));
         }
         Line::Setting { frame, setting } => {
-            events.push(Event::SettingApplied { at: frame.sample(), setting: *setting });
-            plots.push(PlotItem::Setting(*frame, *setting));
+            events.push(Event::SettingApplied { at: frame.sample(), setting: setting.clone() });
+            plots.push(PlotItem::Setting(*frame, setting.clone()));
         }
         Line::Gap { at, samples } => {
             events.push(Event::AudioLost { at: *at, samples: *samples });

@@ -97,7 +97,7 @@ pub struct UiModel {
 impl UiModel {
     /// A model that waits for [`Event::Ready`]; `settings` are those that the threads were started with.
     pub fn new(settings: SessionSettings) -> Self {
-        Self { applied: settings, wanted: settings, ..Self::default() }
+        Self { applied: settings.clone(), wanted: settings, ..Self::default() }
     }
 
     /// What is known of the run that is over, where the window shows one.
@@ -134,10 +134,10 @@ impl UiModel {
                 self.transcript.push(words);
             }
             Event::UtteranceEnd { .. } => self.transcript.end_paragraph(),
-            Event::SettingApplied { setting, .. } => set(&mut self.applied, setting),
+            Event::SettingApplied { setting, .. } => self.applied.take(&setting),
             Event::SettingRefused { setting, reason } => {
-                let kept = reading(&self.applied, setting);
-                set(&mut self.wanted, kept);
+                let kept = reading(&self.applied, &setting);
+                self.wanted.take(&kept);
                 self.say(Severity::Error, format!("Setting refused: {reason}"));
             }
             Event::AudioLost { at, samples } => {
@@ -208,7 +208,7 @@ impl UiModel {
         match command {
             Command::Start(_) => self.run = Run::Starting,
             Command::Stop => self.run = Run::Stopping,
-            Command::Set(setting) => set(&mut self.wanted, *setting),
+            Command::Set(setting) => self.wanted.take(setting),
             Command::ListDevices | Command::StartTrace { .. } | Command::StopTrace => {}
             Command::Restart => self.engine = Engine::Loading,
             Command::UseEngine(name) => self.asked_engine = Some(name.clone()),
@@ -333,24 +333,15 @@ impl UiModel {
     }
 }
 
-fn set(settings: &mut SessionSettings, setting: Setting) {
-    match setting {
-        Setting::Window(window) => settings.window = window,
-        Setting::Endpoint(endpoint) => settings.endpoint = endpoint,
-        Setting::FeatureNorm(norm) => settings.feature_norm = norm,
-        Setting::Punctuation(punctuation) => settings.punctuation = punctuation,
-        Setting::TopK(top_k) => settings.top_k = top_k,
-    }
-}
-
 /// The value that `settings` have for what `like` would change.
-fn reading(settings: &SessionSettings, like: Setting) -> Setting {
+fn reading(settings: &SessionSettings, like: &Setting) -> Setting {
     match like {
         Setting::Window(_) => Setting::Window(settings.window),
         Setting::Endpoint(_) => Setting::Endpoint(settings.endpoint),
         Setting::FeatureNorm(_) => Setting::FeatureNorm(settings.feature_norm),
         Setting::Punctuation(_) => Setting::Punctuation(settings.punctuation),
         Setting::TopK(_) => Setting::TopK(settings.top_k),
+        Setting::CustomWords(_) => Setting::CustomWords(settings.custom_words.clone()),
     }
 }
 
