@@ -33,6 +33,7 @@ pub mod packages;
 pub mod parity;
 pub mod remote;
 pub mod session;
+pub mod text;
 pub mod trace;
 pub mod ui;
 pub mod units;
