@@ -6,6 +6,7 @@
 mod error;
 mod schema;
 mod store;
+mod text;
 #[cfg(test)]
 mod tests;
 
@@ -17,7 +18,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::session::SessionSettings;
+use crate::{session::SessionSettings, text::TextSettings};
 
 /// The version of the file's layout that this program writes.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -130,8 +131,10 @@ pub struct Settings {
     pub onnxruntime: Option<PathBuf>,
     /// The journal of what was dictated.
     pub history: HistorySettings,
-    /// Windows, voice gate, normalisation, punctuation.
+    /// Windows, voice gate, normalisation, punctuation, and the words that the file has under `text`.
     pub session: SessionSettings,
+    /// What is made of committed words.
+    pub text: TextSettings,
 }
 
 impl Default for Settings {
@@ -148,6 +151,7 @@ impl Default for Settings {
             onnxruntime: None,
             history: HistorySettings::default(),
             session: SessionSettings::default(),
+            text: TextSettings::default(),
         }
     }
 }
