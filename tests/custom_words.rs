@@ -14,7 +14,7 @@ use common::{Heard, blocks, clip, root, run, scripted, whole_file};
 use dictoscope::{
     decode::Vocabulary,
     engine::ScriptedEngine,
-    parity::{Comparison, CompareOptions, Run, compare},
+    parity::{CompareOptions, Comparison, Run, compare},
     session::{CustomWords, SessionSettings, Setting},
     trace::{Line, Tensors, Trace, TraceOptions, TraceProbe},
 };
@@ -104,7 +104,13 @@ fn a_bonus_neither_writes_where_the_model_is_silent_nor_eats_punctuation() {
     let run = |vocabulary: &Vocabulary, winner: u32| {
         let classes = vocabulary.pieces().len();
         let engine = ScriptedEngine::new(vocabulary.blank(), move |frame, emitted| {
-            let token = if emitted == 0 && frame >= 4 { st } else if emitted == 1 { winner } else { blank };
+            let token = if emitted == 0 && frame >= 4 {
+                st
+            } else if emitted == 1 {
+                winner
+            } else {
+                blank
+            };
             let mut logits = ScriptedEngine::one_hot(classes, token, 5, 1);
             if emitted == 1 {
                 logits.tokens[ir as usize] = 4.5;

@@ -21,7 +21,14 @@ fn words(text: &str) -> Vec<Word> {
         for (index, part) in word.split('|').enumerate() {
             let at = words.len() as u64;
             let (start, end) = (EncIdx(at), EncIdx(at + 1));
-            words.push(Word { text: part.to_owned(), glued: index > 0, start, end, confidence: 0.5, tokens: Vec::new() });
+            words.push(Word {
+                text: part.to_owned(),
+                glued: index > 0,
+                start,
+                end,
+                confidence: 0.5,
+                tokens: Vec::new(),
+            });
         }
     }
     words
@@ -86,8 +93,12 @@ fn without_rules_words_go_through_at_once_as_they_are() {
 
 #[test]
 fn plain_replacements_keep_borders_punctuation_and_case_as_asked() {
-    let rules = replacing(vec![plain("dick to scope", "Dictoscope"), plain("cat", "dog"), plain("e.g.", "for example")]);
-    assert_eq!(cared(&rules, "(Dick to scope, the cat. Cats cat|s e.g. here)"), "(Dictoscope, the dog. Cats cats for example here)");
+    let rules =
+        replacing(vec![plain("dick to scope", "Dictoscope"), plain("cat", "dog"), plain("e.g.", "for example")]);
+    assert_eq!(
+        cared(&rules, "(Dick to scope, the cat. Cats cat|s e.g. here)"),
+        "(Dictoscope, the dog. Cats cats for example here)"
+    );
     assert_eq!(cared(&rules, "dick to. scope"), "dick to. scope", "not over the end of a sentence");
     let exact = replacing(vec![Replacement { case: true, ..plain("US", "United States") }]);
     assert_eq!(cared(&exact, "us US."), "us United States.");
@@ -137,7 +148,10 @@ fn filler_words_go_with_their_commas_and_leave_sentences_whole() {
 fn spoken_commands_write_marks_and_lines() {
     let rules = TextSettings { commands: true, capitals: true, ..TextSettings::default() };
     assert_eq!(cared(&rules, "hello, comma, world. full stop next"), "Hello, world. Next");
-    assert_eq!(cared(&rules, "dear ann comma new line how are you question mark new paragraph fine."), "Dear ann,\nHow are you?\n\nFine.");
+    assert_eq!(
+        cared(&rules, "dear ann comma new line how are you question mark new paragraph fine."),
+        "Dear ann,\nHow are you?\n\nFine."
+    );
     let mut own = rules;
     own.command_table = [("smiley face", ":-)"), ("period", "")].map(|(a, b)| (a.to_owned(), b.to_owned())).into();
     assert_eq!(cared(&own, "a period of time Smiley face."), "A period of time :-)");
@@ -152,7 +166,10 @@ fn numbers_from_ten_on_become_digits_where_they_are_one_cardinal() {
         cared(&rules, "seven ships, Twelve boats, one hundred and five. two thousand and one and twenty-three cats"),
         "seven ships, 12 boats, 105. 2001 and 23 cats"
     );
-    assert_eq!(cared(&rules, "in nineteen eighty four, a hundred, one two three"), "in nineteen eighty four, a hundred, one two three");
+    assert_eq!(
+        cared(&rules, "in nineteen eighty four, a hundred, one two three"),
+        "in nineteen eighty four, a hundred, one two three"
+    );
 }
 
 #[test]
@@ -183,7 +200,8 @@ fn what_is_held_back_is_known_and_bounded() {
 fn a_recording_in_any_portions_gives_the_text_of_its_golden() {
     let heard = run(&mut whole_file(SessionSettings::default()), blocks(&clip("numbers.flac")));
     assert_eq!(heard.text(), "She counted seven ships, twelve boats, and more than a hundred birds.");
-    let rules = TextSettings { numbers: true, ..replacing(vec![plain("ships", "vessels"), regex("b(oat|ird)s", "B${1}s")]) };
+    let rules =
+        TextSettings { numbers: true, ..replacing(vec![plain("ships", "vessels"), regex("b(oat|ird)s", "B${1}s")]) };
     for size in 1..=heard.words.len() {
         let mut care = care(&rules);
         let mut out: Vec<CaredWord> = heard.words.chunks(size).flat_map(|words| care.push(words)).collect();
@@ -196,9 +214,45 @@ fn a_recording_in_any_portions_gives_the_text_of_its_golden() {
 
 fn some_words() -> impl Strategy<Value = Vec<Word>> {
     const TEXTS: &[&str] = &[
-        "um", "Uh,", "um.", "comma", "Comma.", "new", "line", "full", "stop", "stop,", "dick", "to", "scope", "scope.",
-        "basically,", "one", "twenty", "hundred", "and", "five.", "thousand", "me", "at", "home", "dot", "com", "cat", "cats",
-        "e.g.", "Yes.", "\"no\"", "s", ",", ".", "!", "\"", "um|m", "question", "mark",
+        "um",
+        "Uh,",
+        "um.",
+        "comma",
+        "Comma.",
+        "new",
+        "line",
+        "full",
+        "stop",
+        "stop,",
+        "dick",
+        "to",
+        "scope",
+        "scope.",
+        "basically,",
+        "one",
+        "twenty",
+        "hundred",
+        "and",
+        "five.",
+        "thousand",
+        "me",
+        "at",
+        "home",
+        "dot",
+        "com",
+        "cat",
+        "cats",
+        "e.g.",
+        "Yes.",
+        "\"no\"",
+        "s",
+        ",",
+        ".",
+        "!",
+        "\"",
+        "um|m",
+        "question",
+        "mark",
     ];
     prop::collection::vec((prop::sample::select(TEXTS), prop::bool::weighted(0.15)), 0..40).prop_map(|list| {
         let mut words: Vec<Word> = list.iter().flat_map(|(text, _)| words(text)).collect();

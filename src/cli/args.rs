@@ -8,7 +8,10 @@ use clap::{
 };
 
 use crate::{
-    cli::{engines::EnginesVerb, history::HistoryArgs, margins::MarginsArgs, parity::ParityArgs, replay::ReplayArgs},
+    cli::{
+        engines::EnginesVerb, history::HistoryArgs, margins::MarginsArgs, parity::ParityArgs, replay::ReplayArgs,
+        text::TextArgs,
+    },
     config::{EngineName, Theme},
     session::{CustomWords, FeatureNorm, Punctuation},
 };
@@ -115,6 +118,8 @@ pub(super) struct DictateArgs {
     #[command(flatten)]
     pub(super) session: SessionArgs,
     #[command(flatten)]
+    pub(super) text: TextArgs,
+    #[command(flatten)]
     pub(super) model: ModelArgs,
 }
 
@@ -134,6 +139,8 @@ pub(super) struct TranscribeArgs {
     pub(super) trace: TraceArgs,
     #[command(flatten)]
     pub(super) session: SessionArgs,
+    #[command(flatten)]
+    pub(super) text: TextArgs,
     #[command(flatten)]
     pub(super) model: ModelArgs,
 }

@@ -17,6 +17,7 @@ mod plans;
 mod progress;
 mod remote;
 mod replay;
+mod text;
 mod transcribe;
 mod window;
 

@@ -8,6 +8,7 @@ use crate::{
     cli::{Outcome, args::WindowArgs, history::keeper, remote},
     config::{Loaded, Settings, settings_path},
     session::{Guests, LiveHandle, Source},
+    text::Rules,
     ui::{self, Connection, UiOptions},
 };
 
@@ -30,7 +31,7 @@ pub(super) fn run(args: &WindowArgs) -> anyhow::Result<Outcome> {
     let (engines, session) = (args.model.over(&settings).engines(), settings.session.clone());
     let guests = Guests {
         tracing: Some(args.trace.tracing(args.source.name())),
-        journal: keeper(&settings, |text| notices.push(text.to_owned())),
+        journal: keeper(&settings, Arc::new(Rules::new(&settings.text).0), |text| notices.push(text.to_owned())),
     };
     ui::run(UiOptions {
         connect: Box::new(move |waker| {

@@ -6,9 +6,9 @@
 mod error;
 mod schema;
 mod store;
-mod text;
 #[cfg(test)]
 mod tests;
+mod text;
 
 pub use error::ConfigError;
 pub use store::{Loaded, cache_folder, data_folder, runtime_folder, settings_path};

@@ -94,7 +94,7 @@ impl Settings {
         let (mut good, faults) = schema::admitted(&table);
         text::from_file(&mut good);
         let mut notices: Vec<String> =
-            faults.iter().map(|fault| format!("{}: {fault}; the default is used", path.display())).collect();
+            faults.iter().map(|fault| format!("{}: {fault}; {}", path.display(), fault.instead())).collect();
         let settings = good.try_into().unwrap_or_else(|error| {
             notices.push(format!("{}: {error}; the defaults are used", path.display()));
             Self::default()

@@ -124,7 +124,8 @@ impl WordTrie {
 fn forms(word: &str) -> Vec<String> {
     let mut letters = word.trim().chars();
     let Some(first) = letters.next() else { return Vec::new() };
-    let other: String = if first.is_uppercase() { first.to_lowercase().collect() } else { first.to_uppercase().collect() };
+    let other: String =
+        if first.is_uppercase() { first.to_lowercase().collect() } else { first.to_uppercase().collect() };
     let mut forms = vec![word.trim().to_owned(), other + letters.as_str()];
     forms.dedup();
     forms
@@ -137,7 +138,8 @@ fn cut(form: &str, pieces: &Pieces<'_>) -> Vec<Vec<u32>> {
     if words.iter().any(Vec::is_empty) {
         return Vec::new();
     }
-    let way = |pick: fn(&Vec<Vec<u32>>) -> Option<&Vec<u32>>| words.iter().filter_map(pick).flatten().copied().collect();
+    let way =
+        |pick: fn(&Vec<Vec<u32>>) -> Option<&Vec<u32>>| words.iter().filter_map(pick).flatten().copied().collect();
     let mut ways: Vec<Vec<u32>> = vec![way(|ways| ways.first()), way(|ways| ways.last())];
     ways.dedup();
     ways
@@ -208,7 +210,15 @@ mod tests {
     fn a_token_out_of_reach_gets_nothing_and_a_word_costs_no_more_than_its_bound() {
         let trie = trie(&["flour"]);
         let logits = |below: f32| -> Vec<f32> {
-            let of = |piece: &str| if piece == "l" { -below } else if piece == "ow" { 0.0 } else { -9.0 };
+            let of = |piece: &str| {
+                if piece == "l" {
+                    -below
+                } else if piece == "ow" {
+                    0.0
+                } else {
+                    -9.0
+                }
+            };
             PIECES.into_iter().map(of).collect()
         };
         let wins = |walk: &Walk, below: f32| {

@@ -3,5 +3,6 @@
 mod journal;
 
 pub use journal::{
-    Dictation, ExportFormat, Journal, JournalError, JournalLine, JournalWord, JournalWriter, Retention, Summary, export,
+    Dictation, ExportFormat, Journal, JournalChange, JournalError, JournalLine, JournalWord, JournalWriter, Retention,
+    Summary, export,
 };

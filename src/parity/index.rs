@@ -125,7 +125,10 @@ fn token_fault(step: &Step<'_>) -> Option<String> {
     if let Some(boosted) = decision.boosted {
         let (best, cost) = (decision.token_top.first()?.token, boosted.cost);
         if !(0.0..=boosted.bonus).contains(&cost) {
-            return Some(format!("expected a custom word's bonus of at least its cost {cost}, found {}", boosted.bonus));
+            return Some(format!(
+                "expected a custom word's bonus of at least its cost {cost}, found {}",
+                boosted.bonus
+            ));
         }
         return (best != boosted.token)
             .then(|| format!("expected the overtaken token {} to be the best, found {}", boosted.token.0, best.0));

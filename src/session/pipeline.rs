@@ -372,7 +372,9 @@ impl Session {
                 ("silence in seconds", endpoint.silence_secs, 0.1, 60.0),
                 ("pre-roll in seconds", endpoint.pre_roll_secs, 0.0, 5.0),
             ],
-            Setting::CustomWords(words) => &[("boost in logits", f64::from(words.boost), 0.0, f64::from(CustomWords::MOST))],
+            Setting::CustomWords(words) => {
+                &[("boost in logits", f64::from(words.boost), 0.0, f64::from(CustomWords::MOST))]
+            }
             Setting::FeatureNorm(_) | Setting::Punctuation(_) | Setting::TopK(_) => &[],
         };
         for (setting, found, low, high) in checks.iter().copied() {

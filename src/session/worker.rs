@@ -151,6 +151,10 @@ impl Worker {
             pieces: session.vocabulary().pieces().clone(),
             mel_bins: contract.front_end.mel_bins,
         }));
+        for word in session.unwritable_words() {
+            let text = format!("Custom word {word:?}: the model has no pieces to write it with.");
+            self.probe.outbox.send(Event::Notice(text));
+        }
         self.failures = 0;
         self.session = Some(session);
         self.open_journal();

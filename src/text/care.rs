@@ -65,6 +65,12 @@ pub struct TextCare {
     glues: bool,
 }
 
+impl Default for TextCare {
+    fn default() -> Self {
+        Self::new(Arc::default())
+    }
+}
+
 impl TextCare {
     /// At the beginning of a text.
     pub fn new(rules: Arc<Rules>) -> Self {
@@ -113,7 +119,7 @@ impl TextCare {
     }
 
     /// Committed words that are held back.
-    pub fn pending(&self) -> impl Iterator<Item = &Word> {
+    pub fn pending(&self) -> impl Iterator<Item = &Word> + Clone {
         let held = self.held.iter().flat_map(|cared| &cared.raw);
         held.chain(self.units.iter().flat_map(|unit| &unit.raw))
     }
@@ -159,7 +165,11 @@ impl TextCare {
             if text.is_empty() {
                 // Held behind what is held, so that the order stays.
                 let cared = CaredWord { text, glued: true, raw, rule: Some(rule) };
-                if self.held.is_empty() { out.push(cared) } else { self.held.push(cared) }
+                if self.held.is_empty() {
+                    out.push(cared)
+                } else {
+                    self.held.push(cared)
+                }
                 return;
             }
             self.give(vec![CaredWord { text, glued: true, raw, rule: Some(rule) }], out);

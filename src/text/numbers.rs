@@ -152,9 +152,15 @@ mod tests {
 
     #[test]
     fn what_is_no_single_cardinal_is_no_number() {
-        for text in
-            ["one two", "nineteen eighty four", "twenty ten", "hundred", "zero hundred", "five thousand two thousand", "and"]
-        {
+        for text in [
+            "one two",
+            "nineteen eighty four",
+            "twenty ten",
+            "hundred",
+            "zero hundred",
+            "five thousand two thousand",
+            "and",
+        ] {
             assert_eq!(read(text), None, "{text}");
         }
     }

@@ -73,10 +73,24 @@ pub struct Rules {
 #[derive(Clone, Debug)]
 enum Matcher {
     /// Words one after the other.
-    Words { words: Vec<Pattern>, to: String, rule: Rule, case: bool },
+    Words {
+        words: Vec<Pattern>,
+        to: String,
+        rule: Rule,
+        case: bool,
+    },
     /// A spoken command: punctuation within and around it is the model's, and goes.
-    Command { words: Vec<String>, to: String, rule: Rule },
-    Regex { regex: Regex, to: String, rule: Rule, words: usize },
+    Command {
+        words: Vec<String>,
+        to: String,
+        rule: Rule,
+    },
+    Regex {
+        regex: Regex,
+        to: String,
+        rule: Rule,
+        words: usize,
+    },
     Filler(Vec<String>),
     Number,
 }
@@ -166,7 +180,11 @@ fn commands(settings: &TextSettings) -> Vec<Matcher> {
     let mut table: std::collections::BTreeMap<String, String> = built_in.collect();
     for (spoken, text) in &settings.command_table {
         let spoken = lower(&spoken.split_whitespace().collect::<Vec<_>>().join(" "));
-        if text.is_empty() { table.remove(&spoken) } else { table.insert(spoken, text.clone()) };
+        if text.is_empty() {
+            table.remove(&spoken)
+        } else {
+            table.insert(spoken, text.clone())
+        };
     }
     let mut list: Vec<(String, String)> = table.into_iter().filter(|(spoken, _)| !spoken.is_empty()).collect();
     list.sort_by_key(|(spoken, _)| std::cmp::Reverse(spoken.split(' ').count()));
@@ -194,7 +212,12 @@ impl crate::text::Replacement {
                 if words.is_empty() || words.iter().any(|word| word.core.is_empty()) {
                     return fault(".from", "words with letters or digits", format!("{from:?}"));
                 }
-                Ok(Matcher::Words { words, to: self.to.clone(), rule: Rule::Replacement(from.clone()), case: self.case })
+                Ok(Matcher::Words {
+                    words,
+                    to: self.to.clone(),
+                    rule: Rule::Replacement(from.clone()),
+                    case: self.case,
+                })
             }
             (None, Some(pattern)) => {
                 let spaces = pattern.matches(' ').count() + pattern.matches("\\s").count();
@@ -204,9 +227,12 @@ impl crate::text::Replacement {
                 }
                 // As it stands first: with something around it, an error would name what the user did not write.
                 match Regex::new(pattern).and_then(|_| Regex::new(&format!("^(?:{pattern})$"))) {
-                    Ok(regex) => {
-                        Ok(Matcher::Regex { regex, to: self.to.clone(), rule: Rule::Replacement(pattern.clone()), words })
-                    }
+                    Ok(regex) => Ok(Matcher::Regex {
+                        regex,
+                        to: self.to.clone(),
+                        rule: Rule::Replacement(pattern.clone()),
+                        words,
+                    }),
                     Err(error) => {
                         let text = error.to_string();
                         let reason = text.lines().last().unwrap_or_default().trim_start_matches("error: ");
@@ -235,7 +261,8 @@ impl Matcher {
                         (unit.lower.clone(), lower(unit.stem()))
                     };
                     let head = if index == 0 { unit.head.ends_with(&pattern.head) } else { unit.head == pattern.head };
-                    let tail = if index == last { unit.tail.starts_with(&pattern.tail) } else { unit.tail == pattern.tail };
+                    let tail =
+                        if index == last { unit.tail.starts_with(&pattern.tail) } else { unit.tail == pattern.tail };
                     if open {
                         let may_grow = core == pattern.core || pattern.core.starts_with(&stem);
                         return if may_grow { Verdict::Wait } else { Verdict::No };
@@ -312,9 +339,7 @@ fn number_at(units: &[Unit], ended: bool, in_number: bool) -> Verdict {
     let mut words: Vec<&str> = Vec::new();
     loop {
         let index = words.len();
-        let Some(unit) = units.get(index) else {
-            if ended { break } else { return Verdict::Wait }
-        };
+        let Some(unit) = units.get(index) else { if ended { break } else { return Verdict::Wait } };
         if index >= MOST_NUMBER_WORDS {
             return Verdict::No;
         }

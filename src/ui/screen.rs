@@ -74,8 +74,10 @@ pub struct Screen {
 impl Screen {
     /// A window that waits for the model to load.
     pub fn new(settings: Settings) -> Self {
+        let mut model = UiModel::new(settings.session.clone());
+        model.use_rules(&settings.text);
         Self {
-            model: UiModel::new(settings.session.clone()),
+            model,
             settings,
             commands: Vec::new(),
             controls: ControlsView::default(),

@@ -7,6 +7,7 @@ use crate::{
     models::Model,
     parity::{CompareOptions, compare, lane},
     session::{Event, HopPlot, PlotItem, Ready},
+    text::TextSettings,
     trace::{Hop, Line, Trace},
     ui::{Difference, OtherRun, Recording},
     units::{MEL_PER_ENC, MelIdx, SAMPLES_PER_MEL},
@@ -39,7 +40,8 @@ pub(super) fn recording(title: String, whole: &Whole, other: Option<(&str, &Whol
         }
     }
     let other = other.map(|(name, other)| beside(name, whole, other));
-    Recording { title, ready, settings: trace.header.settings.clone(), events, plots, other }
+    let (settings, text) = (trace.header.settings.clone(), TextSettings::default());
+    Recording { title, ready, settings, text, events, plots, other }
 }
 
 /// Pieces by token id: the embedded vocabulary if it is the trace's, else those that the trace names.
