@@ -84,7 +84,9 @@ pub(super) fn as_json(cared: &[CaredWord]) -> Vec<Value> {
 /// Running text of an utterance's words.
 pub(super) fn joined(cared: &[CaredWord]) -> String {
     let mut text = String::new();
-    cared.iter().for_each(|word| word.append_to(&mut text));
+    for word in cared {
+        word.append_to(&mut text);
+    }
     text
 }
 

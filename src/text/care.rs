@@ -7,7 +7,7 @@ use crate::{
     text::{
         Rule, Rules,
         edges::{capitalised, ends_in_mark, ends_sentence, full_stop, is_mark, without_marks},
-        rules::{Found, Verdict},
+        rules::{Found, Verdict, goes_on_a_number},
         unit::Unit,
     },
 };
@@ -49,6 +49,7 @@ impl CaredWord {
 
 /// Applies rules to a stream of committed words. What comes out does not depend on the portions in which they come in.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact about the text so far")]
 pub struct TextCare {
     rules: Arc<Rules>,
     /// Words that a rule may still begin at.
@@ -133,7 +134,7 @@ impl TextCare {
                 Verdict::No if !ended && self.units.len() == 1 => break,
                 Verdict::No => {
                     let unit = self.units.remove(0);
-                    self.in_number = self.rules.goes_on_a_number(&unit, self.in_number);
+                    self.in_number = goes_on_a_number(&unit, self.in_number);
                     self.give(unit.raw.into_iter().map(CaredWord::raw).collect(), &mut out);
                 }
                 Verdict::Yes(found) => {
@@ -166,9 +167,9 @@ impl TextCare {
                 // Held behind what is held, so that the order stays.
                 let cared = CaredWord { text, glued: true, raw, rule: Some(rule) };
                 if self.held.is_empty() {
-                    out.push(cared)
+                    out.push(cared);
                 } else {
-                    self.held.push(cared)
+                    self.held.push(cared);
                 }
                 return;
             }
@@ -208,11 +209,11 @@ impl TextCare {
             }
             self.glues = false;
             let begins = self.sentence && self.rules.capitals && !cared.text.starts_with('\n');
-            if begins || self.owes_capital {
-                if let Some(text) = capitalised(&cared.text) {
-                    cared.text = text;
-                    cared.rule.get_or_insert(Rule::Capital);
-                }
+            if (begins || self.owes_capital)
+                && let Some(text) = capitalised(&cared.text)
+            {
+                cared.text = text;
+                cared.rule.get_or_insert(Rule::Capital);
             }
             self.owes_capital = false;
         }

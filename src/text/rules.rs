@@ -166,12 +166,12 @@ impl Rules {
         let verdicts = self.matchers.iter().map(|matcher| matcher.at(units, ended, in_number));
         verdicts.into_iter().find(|verdict| *verdict != Verdict::No).unwrap_or(Verdict::No)
     }
+}
 
-    /// Whether a word that nothing holds for is part of a number that is left as it is.
-    pub(super) fn goes_on_a_number(&self, unit: &Unit, in_number: bool) -> bool {
-        let is_part = numbers::is_number_word(&unit.lower) || in_number && unit.lower == AND;
-        is_part && unit.tail.is_empty()
-    }
+/// Whether a word that nothing holds for is part of a number that is left as it is.
+pub(super) fn goes_on_a_number(unit: &Unit, in_number: bool) -> bool {
+    let is_part = numbers::is_number_word(&unit.lower) || in_number && unit.lower == AND;
+    is_part && unit.tail.is_empty()
 }
 
 /// Commands of the language and the user's, the longest first, so that a longer one wins over its beginning.
@@ -339,7 +339,12 @@ fn number_at(units: &[Unit], ended: bool, in_number: bool) -> Verdict {
     let mut words: Vec<&str> = Vec::new();
     loop {
         let index = words.len();
-        let Some(unit) = units.get(index) else { if ended { break } else { return Verdict::Wait } };
+        let Some(unit) = units.get(index) else {
+            if ended {
+                break;
+            }
+            return Verdict::Wait;
+        };
         if index >= MOST_NUMBER_WORDS {
             return Verdict::No;
         }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 /// Rules for text. All are off by default.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "one switch for each rule")]
 pub struct TextSettings {
     /// Whose lists of filler words and commands are taken.
     pub language: Language,
