@@ -8,9 +8,12 @@ use clap::{
 };
 
 use crate::{
-    cli::{engines::EnginesVerb, history::HistoryArgs, margins::MarginsArgs, parity::ParityArgs, replay::ReplayArgs},
-    config::{EngineName, Theme, TypeMode},
-    session::{FeatureNorm, Punctuation},
+    cli::{
+        engines::EnginesVerb, history::HistoryArgs, margins::MarginsArgs, parity::ParityArgs, replay::ReplayArgs,
+        text::TextArgs, tracing::TraceArgs, typing::OutputArgs,
+    },
+    config::{EngineName, Theme},
+    session::{CustomWords, FeatureNorm, Punctuation},
 };
 
 /// Real-time dictation that shows why it wrote what it wrote.
@@ -121,6 +124,8 @@ pub(super) struct DictateArgs {
     #[command(flatten)]
     pub(super) session: SessionArgs,
     #[command(flatten)]
+    pub(super) text: TextArgs,
+    #[command(flatten)]
     pub(super) model: ModelArgs,
 }
 
@@ -140,6 +145,8 @@ pub(super) struct TranscribeArgs {
     pub(super) trace: TraceArgs,
     #[command(flatten)]
     pub(super) session: SessionArgs,
+    #[command(flatten)]
+    pub(super) text: TextArgs,
     #[command(flatten)]
     pub(super) model: ModelArgs,
 }
@@ -238,34 +245,6 @@ impl SourceArgs {
     }
 }
 
-/// Whether what is said is typed.
-#[derive(Clone, Debug, Default, Args)]
-pub(super) struct OutputArgs {
-    /// Type into the window that has the focus: nothing, words as they are committed, or an utterance at its end.
-    #[arg(long = "type", value_name = "WHEN", value_parser = crate::cli::typing::type_mode())]
-    pub(super) mode: Option<TypeMode>,
-}
-
-/// Whether a run is written down.
-#[derive(Clone, Debug, Default, Args)]
-pub(super) struct TraceArgs {
-    /// Write every decision to this file as JSON Lines while running; an existing one is replaced.
-    #[arg(long, value_name = "FILE", help_heading = "Trace")]
-    pub(super) trace: Option<PathBuf>,
-    /// Keep the samples beside the trace, so that the run can be made again (FILE with .tensors in place of its ending).
-    #[arg(long, requires = "trace", value_parser = BoolishValueParser::new(), help_heading = "Trace")]
-    pub(super) dump_audio: bool,
-    /// Keep the normalised features of every window beside the trace.
-    #[arg(long, requires = "trace", value_parser = BoolishValueParser::new(), help_heading = "Trace")]
-    pub(super) dump_features: bool,
-    /// Keep the encoder frames of every window beside the trace.
-    #[arg(long, requires = "trace", value_parser = BoolishValueParser::new(), help_heading = "Trace")]
-    pub(super) dump_encoder: bool,
-    /// Keep encoder frame, predictor state and output, and joint logits of committed decision N, counted from 0.
-    #[arg(long, value_name = "N", requires = "trace", help_heading = "Trace")]
-    pub(super) dump_step: Option<u64>,
-}
-
 /// What a session can be told; a flag left out falls back to the settings file.
 #[derive(Debug, Default, Args)]
 pub(super) struct SessionArgs {
@@ -287,6 +266,12 @@ pub(super) struct SessionArgs {
     /// Candidates of the token head that each decision keeps (2 to 100).
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(2..=100), help_heading = "Recognition")]
     pub(super) top_k: Option<u16>,
+    /// Words or phrases that the model may not know, which the decoder is drawn to.
+    #[arg(long, value_name = "WORD,...", value_delimiter = ',', help_heading = "Recognition")]
+    pub(super) words: Option<Vec<String>>,
+    /// The largest bonus that a token of such a word can get, in logits (0 to 10).
+    #[arg(long, value_name = "LOGITS", value_parser = boost, help_heading = "Recognition")]
+    pub(super) boost: Option<f32>,
     /// End after this many committed decisions.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Recognition")]
     pub(super) debug_steps: Option<u64>,
@@ -329,6 +314,13 @@ fn zero_or_more(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(secs) if secs.is_finite() && secs >= 0.0 => Ok(secs),
         _ => Err("expected seconds, 0 or more".to_owned()),
+    }
+}
+
+fn boost(text: &str) -> Result<f32, String> {
+    match text.parse::<f32>() {
+        Ok(boost) if (0.0..=CustomWords::MOST).contains(&boost) => Ok(boost),
+        _ => Err("expected logits, 0 to 10".to_owned()),
     }
 }
 

@@ -17,6 +17,8 @@ mod plans;
 mod progress;
 mod remote;
 mod replay;
+mod text;
+mod tracing;
 mod transcribe;
 mod typing;
 mod window;

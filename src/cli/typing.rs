@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{
+    Args,
+    builder::{PossibleValuesParser, TypedValueParser},
+};
 
 use crate::{
-    cli::args::OutputArgs,
     config::{OutputSettings, Settings, TypeMode},
     output::Typist,
 };
@@ -15,6 +17,14 @@ pub(super) const FINISH_LIMIT: Duration = Duration::from_secs(8);
 
 pub(super) fn type_mode() -> impl TypedValueParser<Value = TypeMode> {
     PossibleValuesParser::new(TypeMode::NAMES).map(|name| TypeMode::parse(&name).unwrap_or_default())
+}
+
+/// Whether what is said is typed.
+#[derive(Clone, Debug, Default, Args)]
+pub(super) struct OutputArgs {
+    /// Type into the window that has the focus: nothing, words as they are committed, or an utterance at its end.
+    #[arg(long = "type", value_name = "WHEN", value_parser = type_mode())]
+    pub(super) mode: Option<TypeMode>,
 }
 
 impl OutputArgs {

@@ -13,6 +13,7 @@ use crate::{
     config::{Loaded, Settings, settings_path},
     output::Typist,
     session::{Guests, LiveHandle, OpenTyping, Source, Waker},
+    text::Rules,
     ui::{self, Connection, Typing, UiOptions},
 };
 
@@ -32,7 +33,7 @@ pub(super) fn run(args: &WindowArgs) -> anyhow::Result<Outcome> {
     }
     let settings = with_flags(&stored, args);
     let flagged = settings.clone();
-    let (engines, session) = (args.model.over(&settings).engines(), settings.session);
+    let (engines, session) = (args.model.over(&settings).engines(), settings.session.clone());
     let draw: Arc<OnceLock<Waker>> = Arc::default();
     let wake = {
         let draw = Arc::clone(&draw);
@@ -48,10 +49,11 @@ pub(super) fn run(args: &WindowArgs) -> anyhow::Result<Outcome> {
         set: Box::new(typist.setter()),
         own_focus: typist.own_focus(),
     });
+    let rules = Arc::new(Rules::new(&settings.text).0);
     let guests = Guests {
-        typing: typist.as_ref().map(|typist| Box::new(typist.guests()) as OpenTyping),
+        typing: typist.as_ref().map(|typist| Box::new(typist.guests(Arc::clone(&rules))) as OpenTyping),
         tracing: Some(args.trace.tracing(args.source.name())),
-        journal: keeper(&settings, |text| notices.push(text.to_owned())),
+        journal: keeper(&settings, rules, |text| notices.push(text.to_owned())),
     };
     ui::run(UiOptions {
         connect: Box::new(move |waker| {

@@ -8,6 +8,7 @@ mod schema;
 mod store;
 #[cfg(test)]
 mod tests;
+mod text;
 
 pub use error::ConfigError;
 pub use store::{Loaded, cache_folder, data_folder, runtime_folder, settings_path};
@@ -19,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::output::{Method, OutputSettings, TypeMode};
 
-use crate::session::SessionSettings;
+use crate::{session::SessionSettings, text::TextSettings};
 
 /// The version of the file's layout that this program writes.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -134,8 +135,10 @@ pub struct Settings {
     pub history: HistorySettings,
     /// Typing into other windows.
     pub output: OutputSettings,
-    /// Windows, voice gate, normalisation, punctuation.
+    /// Windows, voice gate, normalisation, punctuation, and the words that the file has under `text`.
     pub session: SessionSettings,
+    /// What is made of committed words.
+    pub text: TextSettings,
 }
 
 impl Default for Settings {
@@ -153,6 +156,7 @@ impl Default for Settings {
             history: HistorySettings::default(),
             output: OutputSettings::default(),
             session: SessionSettings::default(),
+            text: TextSettings::default(),
         }
     }
 }

@@ -3,8 +3,9 @@
 use toml::{Table, Value};
 
 use crate::{
-    config::{ConfigError, EngineName, Method, TypeMode},
-    session::EndpointSettings,
+    config::{ConfigError, EngineName, Method, TypeMode, text},
+    session::{CustomWords, EndpointSettings},
+    text::Language,
 };
 
 /// What a key may hold.
@@ -22,6 +23,12 @@ pub(super) enum Kind {
     Choices(&'static [&'static str]),
     /// A text with something in it.
     Text,
+    /// A list of texts with something in them.
+    Texts,
+    /// A table of texts.
+    TextTable,
+    /// A list of replacements, each of which is looked at for itself.
+    Replacements,
     /// An absolute path: a settings file is read from any working directory.
     Folder,
 }
@@ -58,6 +65,16 @@ pub(super) const KEYS: &[(&str, Kind)] = &[
     ("session.endpoint.release", Kind::Number(0.0, 1.0)),
     ("session.endpoint.silence_secs", Kind::Number(0.1, 60.0)),
     ("session.endpoint.pre_roll_secs", Kind::Number(0.0, 10.0)),
+    ("text.words", Kind::Texts),
+    ("text.boost", Kind::Number(0.0, CustomWords::MOST as f64)),
+    ("text.language", Kind::Choice(&Language::NAMES)),
+    ("text.fillers", Kind::Flag),
+    ("text.filler_words", Kind::Texts),
+    ("text.commands", Kind::Flag),
+    ("text.command_table", Kind::TextTable),
+    ("text.numbers", Kind::Flag),
+    ("text.capitals", Kind::Flag),
+    ("text.replacements", Kind::Replacements),
 ];
 
 impl Kind {
@@ -68,7 +85,10 @@ impl Kind {
             Self::Whole(least, most) => value.as_integer().is_some_and(|n| (least..=most).contains(&n)),
             Self::Choice(words) => value.as_str().is_some_and(|text| words.contains(&text)),
             Self::Choices(_) => value.is_table(),
-            Self::Text => value.as_str().is_some_and(|text| !text.trim().is_empty()),
+            Self::Text => is_text(value),
+            Self::Texts => value.as_array().is_some_and(|list| list.iter().all(is_text)),
+            Self::TextTable => value.as_table().is_some_and(|table| table.values().all(Value::is_str)),
+            Self::Replacements => value.is_array(),
             Self::Folder => value.as_str().is_some_and(|text| std::path::Path::new(text).is_absolute()),
         }
     }
@@ -82,9 +102,16 @@ impl Kind {
             Self::Choice(words) => words.iter().map(|w| format!("\"{w}\"")).collect::<Vec<_>>().join(", "),
             Self::Choices(words) => format!("a table of names and of {}", Self::Choice(words).describe()),
             Self::Text => "a text that is not empty".to_owned(),
+            Self::Texts => "a list of texts that are not empty".to_owned(),
+            Self::TextTable => "a table of texts".to_owned(),
+            Self::Replacements => "a list of tables".to_owned(),
             Self::Folder => "an absolute path in quotes".to_owned(),
         }
     }
+}
+
+fn is_text(value: &Value) -> bool {
+    value.as_str().is_some_and(|text| !text.trim().is_empty())
 }
 
 fn number(value: &Value) -> Option<f64> {
@@ -134,7 +161,7 @@ pub(super) fn remove(table: &mut Table, key: &str) {
 /// The known keys that hold what they may hold, as a table of their own, and a fault for each that does not.
 pub(super) fn admitted(table: &Table) -> (Table, Vec<ConfigError>) {
     let (mut good, mut faults) = (Table::new(), Vec::new());
-    for section in ["history", "output", "session", "session.window", "session.endpoint"] {
+    for section in ["history", "output", "session", "session.window", "session.endpoint", "text"] {
         if let Some(value) = get(table, section).filter(|value| !value.is_table()) {
             faults.push(fault(section, "a table".to_owned(), value));
         }
@@ -143,6 +170,11 @@ pub(super) fn admitted(table: &Table) -> (Table, Vec<ConfigError>) {
         match get(table, key) {
             Some(Value::Table(table)) if matches!(kind, Kind::Choices(_)) => {
                 set(&mut good, key, Value::Table(chosen(key, kind, table, &mut faults)));
+            }
+            Some(value) if matches!(kind, Kind::Replacements) && kind.admits(value) => {
+                let (usable, found) = text::replacements(key, value).unwrap_or((value.clone(), Vec::new()));
+                set(&mut good, key, usable);
+                faults.extend(found);
             }
             Some(value) if kind.admits(value) => set(&mut good, key, value.clone()),
             Some(value) => faults.push(fault(key, kind.describe(), value)),

@@ -4,6 +4,7 @@ mod journal;
 mod typing;
 
 pub use journal::{
-    Dictation, ExportFormat, Journal, JournalError, JournalLine, JournalWord, JournalWriter, Retention, Summary, export,
+    Dictation, ExportFormat, Journal, JournalChange, JournalError, JournalLine, JournalWord, JournalWriter, Retention,
+    Summary, export,
 };
 pub use typing::{Method, OutputSettings, TypeMode, TypingGuest, Typist};

@@ -115,8 +115,8 @@ impl Probe for LiveProbe {
                 self.outbox.send(Event::UtteranceEnd { at: at.sample(), reason });
             }
             Stage::Setting(at, setting) => {
-                self.plot(PlotItem::Setting(at, *setting));
-                self.outbox.send(Event::SettingApplied { at: at.sample(), setting: *setting });
+                self.plot(PlotItem::Setting(at, setting.clone()));
+                self.outbox.send(Event::SettingApplied { at: at.sample(), setting: setting.clone() });
             }
             Stage::Gap(at, samples) => {
                 self.snapshot.lost_samples += samples;

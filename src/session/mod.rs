@@ -31,6 +31,7 @@ pub use message::{Command, DeviceEntry, Event, Ready, Source};
 pub use pipeline::Session;
 pub use probe::{EndReason, Probe, Stage, StepTensors, Window};
 pub use settings::{
-    EndpointSettings, FeatureNorm, Normalization, Punctuation, SessionSettings, Setting, TopK, WindowSettings,
+    CustomWords, EndpointSettings, FeatureNorm, Normalization, Punctuation, SessionSettings, Setting, TopK,
+    WindowSettings,
 };
 pub use stopwatch::StageTimer;

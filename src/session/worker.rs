@@ -142,7 +142,7 @@ impl Worker {
                 session
             }
             // Made before the old one is given up.
-            None => Session::new(&model, engine, self.settings).map_err(|error| error.to_string())?,
+            None => Session::new(&model, engine, self.settings.clone()).map_err(|error| error.to_string())?,
         };
         let traced = self.trace.is_some() && (goes_on || self.session.is_some());
         self.stranded = None;
@@ -156,6 +156,10 @@ impl Worker {
             pieces: session.vocabulary().pieces().clone(),
             mel_bins: contract.front_end.mel_bins,
         }));
+        for word in session.unwritable_words() {
+            let text = format!("Custom word {word:?}: the model has no pieces to write it with.");
+            self.probe.outbox.send(Event::Notice(text));
+        }
         self.failures = 0;
         self.session = Some(session);
         self.open_keepers();
@@ -211,7 +215,7 @@ impl Worker {
             Work::Cancel => self.cancel(),
             Work::Set(setting) => {
                 let Some(session) = &mut self.session else { return };
-                if let Err(error) = session.set(setting) {
+                if let Err(error) = session.set(setting.clone()) {
                     self.probe.outbox.send(Event::SettingRefused { setting, reason: error.to_string() });
                 }
             }

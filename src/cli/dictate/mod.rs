@@ -19,6 +19,7 @@ use crossbeam_channel::bounded;
 use crate::{
     cli::{Console, Outcome, args::DictateArgs, history::keeper, options::load_settings, typing},
     session::{Command, Event, Guests, LiveHandle, OpenTyping, Source},
+    text::TextCare,
 };
 
 /// How a dictation is shown; one for eyes, one for programs.
@@ -33,6 +34,7 @@ const IDLE_WAIT: Duration = Duration::from_millis(100);
 
 pub(super) fn run(args: &DictateArgs, console: &mut Console<'_>) -> anyhow::Result<Outcome> {
     let settings = load_settings(console);
+    let rules = args.text.rules(&settings.text)?;
     let source = match &args.source.file {
         Some(path) => Source::File { path: path.clone(), real_time: true },
         None => Source::Microphone { device: args.source.device.clone().or_else(|| settings.device.clone()) },
@@ -71,8 +73,8 @@ pub(super) fn run(args: &DictateArgs, console: &mut Console<'_>) -> anyhow::Resu
         args.model.over(&settings).engines(),
         Guests {
             tracing: Some(tracing),
-            journal: keeper(&settings, |text| (console.tell)(text)),
-            typing: typist.as_ref().map(|typist| Box::new(typist.guests()) as OpenTyping),
+            journal: keeper(&settings, Arc::clone(&rules), |text| (console.tell)(text)),
+            typing: typist.as_ref().map(|typist| Box::new(typist.guests(Arc::clone(&rules))) as OpenTyping),
         },
         args.session.over(settings.session),
         Arc::new(move || {
@@ -81,8 +83,9 @@ pub(super) fn run(args: &DictateArgs, console: &mut Console<'_>) -> anyhow::Resu
     );
     live.send(Command::Start(source));
 
+    let care = TextCare::new(rules);
     let mut view: Box<dyn View> =
-        if args.json { Box::new(events::JsonView::default()) } else { Box::new(terminal::TextView::default()) };
+        if args.json { Box::new(events::JsonView::new(care)) } else { Box::new(terminal::TextView::new(care)) };
     let mut limit: Option<Instant> = None;
     let (mut started, mut stopping) = (false, false);
     let mut failure = None;

@@ -19,6 +19,7 @@ use crate::{
         desktop::{Desktop, Focus, open},
     },
     session::{Probe, Stage},
+    text::{CaredWord, Rules, TextCare},
 };
 
 /// Orders that may wait: hops of half an hour.
@@ -77,13 +78,13 @@ impl Typist {
 
     /// What listens to a dictation that begins now.
     pub fn guest(&self) -> TypingGuest {
-        TypingGuest::begin(self.orders.clone())
+        TypingGuest::begin(self.orders.clone(), TextCare::default())
     }
 
-    /// Makes a guest for each dictation.
-    pub fn guests(&self) -> impl FnMut() -> Box<dyn Probe + Send> + Send + use<> {
+    /// Makes a guest for each dictation; what `rules` make of its words is typed.
+    pub fn guests(&self, rules: Arc<Rules>) -> impl FnMut() -> Box<dyn Probe + Send> + Send + use<> {
         let orders = self.orders.clone();
-        move || Box::new(TypingGuest::begin(orders.clone()))
+        move || Box::new(TypingGuest::begin(orders.clone(), TextCare::new(Arc::clone(&rules))))
     }
 
     /// Changes what the user wants, from the next word on.
@@ -128,14 +129,23 @@ impl Typist {
 pub struct TypingGuest {
     orders: Sender<Order>,
     cancelled: Arc<AtomicBool>,
+    care: TextCare,
     fault: Option<String>,
 }
 
 impl TypingGuest {
-    fn begin(orders: Sender<Order>) -> Self {
-        let mut guest = Self { orders, cancelled: Arc::default(), fault: None };
+    fn begin(orders: Sender<Order>, care: TextCare) -> Self {
+        let mut guest = Self { orders, cancelled: Arc::default(), care, fault: None };
         guest.send(Order::Begin(Arc::clone(&guest.cancelled)));
         guest
+    }
+
+    fn send_words(&mut self, cared: Vec<CaredWord>) {
+        let written = cared.into_iter().filter(|word| !word.text.is_empty());
+        let spoken: Vec<_> = written.map(|word| Spoken { text: word.text, glued: word.glued }).collect();
+        if !spoken.is_empty() {
+            self.send(Order::Words(spoken));
+        }
     }
 
     fn send(&mut self, order: Order) {
@@ -151,12 +161,16 @@ impl Probe for TypingGuest {
     fn on(&mut self, stage: Stage<'_>) {
         match stage {
             Stage::Committed(words) => {
-                let spoken = words.iter().map(|word| Spoken { text: word.text.clone(), glued: word.glued });
-                self.send(Order::Words(spoken.collect()));
+                let cared = self.care.push(words);
+                self.send_words(cared);
             }
             // At once, whatever waits before it.
             Stage::Cancelled => self.cancelled.store(true, Ordering::SeqCst),
-            Stage::UtteranceEnd(..) => self.send(Order::UtteranceEnd),
+            Stage::UtteranceEnd(..) => {
+                let cared = self.care.finish();
+                self.send_words(cared);
+                self.send(Order::UtteranceEnd);
+            }
             _ => {}
         }
     }
