@@ -4,7 +4,7 @@ use std::{fs, path::PathBuf};
 
 use tempfile::TempDir;
 
-use super::{ConfigError, EngineName, Settings, Theme, schema};
+use super::{ConfigError, EngineName, Method, OutputSettings, Settings, Theme, TypeMode, schema};
 use crate::{
     session::{CustomWords, FeatureNorm, Punctuation, TopK},
     text::{Language, Replacement, TextSettings},
@@ -54,6 +54,13 @@ fn changed() -> Settings {
             Replacement { from: Some("a".to_owned()), to: "b".to_owned(), case: true, ..Replacement::default() },
             Replacement { regex: Some("x+".to_owned()), words: Some(2), ..Replacement::default() },
         ],
+    };
+    settings.output = OutputSettings {
+        mode: TypeMode::Utterance,
+        method: Method::Paste,
+        trailing_space: false,
+        submit: true,
+        applications: [("xterm".to_owned(), Method::PasteShift)].into(),
     };
     settings
 }
