@@ -2,18 +2,22 @@
 
 use std::path::PathBuf;
 
-use clap::{
-    Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand,
-    builder::{BoolishValueParser, PossibleValuesParser, TypedValueParser},
-};
+use clap::{Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand, builder::BoolishValueParser};
 
 use crate::{
     cli::{
-        engines::EnginesVerb, history::HistoryArgs, margins::MarginsArgs, parity::ParityArgs, replay::ReplayArgs,
-        text::TextArgs, tracing::TraceArgs, typing::OutputArgs,
+        engines::EnginesVerb,
+        history::HistoryArgs,
+        margins::MarginsArgs,
+        parity::ParityArgs,
+        parsers::{above_zero, boost, engine, feature_norm, punctuation, theme, zero_or_more},
+        replay::ReplayArgs,
+        text::TextArgs,
+        tracing::TraceArgs,
+        typing::OutputArgs,
     },
     config::{EngineName, Theme},
-    session::{CustomWords, FeatureNorm, Punctuation},
+    session::{FeatureNorm, Punctuation},
 };
 
 /// Real-time dictation that shows why it wrote what it wrote.
@@ -304,47 +308,6 @@ pub(super) struct ModelArgs {
     /// Go on with an engine that does not agree with the model's reference outputs.
     #[arg(long, value_parser = BoolishValueParser::new(), help_heading = "Model")]
     pub(super) force: bool,
-}
-
-pub(super) fn engine() -> impl TypedValueParser<Value = EngineName> {
-    PossibleValuesParser::new(EngineName::NAMES).map(|name| EngineName::parse(&name).unwrap_or_default())
-}
-
-fn zero_or_more(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(secs) if secs.is_finite() && secs >= 0.0 => Ok(secs),
-        _ => Err("expected seconds, 0 or more".to_owned()),
-    }
-}
-
-fn boost(text: &str) -> Result<f32, String> {
-    match text.parse::<f32>() {
-        Ok(boost) if (0.0..=CustomWords::MOST).contains(&boost) => Ok(boost),
-        _ => Err("expected logits, 0 to 10".to_owned()),
-    }
-}
-
-fn above_zero(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(secs) if secs.is_finite() && secs > 0.0 => Ok(secs),
-        _ => Err("expected seconds, more than 0".to_owned()),
-    }
-}
-
-pub(super) fn theme() -> impl TypedValueParser<Value = Theme> {
-    PossibleValuesParser::new(["system", "light", "dark"]).map(|name| match name.as_str() {
-        "light" => Theme::Light,
-        "dark" => Theme::Dark,
-        _ => Theme::System,
-    })
-}
-
-fn feature_norm() -> impl TypedValueParser<Value = FeatureNorm> {
-    PossibleValuesParser::new(FeatureNorm::ALL.map(FeatureNorm::name)).try_map(|name| name.parse())
-}
-
-fn punctuation() -> impl TypedValueParser<Value = Punctuation> {
-    PossibleValuesParser::new(Punctuation::ALL.map(Punctuation::name)).try_map(|name| name.parse())
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ mod libraries;
 mod margins;
 mod options;
 mod parity;
+mod parsers;
 mod plans;
 mod progress;
 mod remote;

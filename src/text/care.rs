@@ -7,7 +7,7 @@ use crate::{
     text::{
         Rule, Rules,
         edges::{capitalised, ends_in_mark, ends_sentence, full_stop, is_mark, without_marks},
-        rules::{Found, Verdict, goes_on_a_number},
+        matcher::{Found, Verdict, goes_on_a_number},
         unit::Unit,
     },
 };

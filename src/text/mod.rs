@@ -8,6 +8,7 @@
 mod care;
 mod edges;
 mod lists;
+mod matcher;
 mod numbers;
 mod rules;
 mod settings;

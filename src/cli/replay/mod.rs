@@ -16,8 +16,9 @@ use clap::{Args, ValueEnum, builder::BoolishValueParser};
 use crate::{
     cli::{
         Console, Outcome,
-        args::{ModelArgs, SessionArgs, theme},
+        args::{ModelArgs, SessionArgs},
         options::load_settings,
+        parsers::theme,
         text::{TextArgs, care_for, joined, tell_changes},
     },
     config::Theme,

@@ -79,10 +79,10 @@ fn engine_ui(ui: &mut Ui, model: &UiModel) -> Option<Command> {
 fn output_ui(ui: &mut Ui, output: &mut OutputSettings) {
     let text = |mode| match mode {
         TypeMode::Off => "nothing",
-        TypeMode::Words => "words, as they are committed",
-        TypeMode::Utterance => "utterances, at their end",
+        TypeMode::Words => "words at once",
+        TypeMode::Utterance => "utterances",
     };
-    ComboBox::from_id_salt("typed").width(220.0).selected_text(text(output.mode)).show_ui(ui, |ui| {
+    ComboBox::from_label("typed").selected_text(text(output.mode)).show_ui(ui, |ui| {
         for mode in TypeMode::ALL {
             ui.selectable_value(&mut output.mode, mode, text(mode));
         }
