@@ -62,13 +62,8 @@ pub(super) fn run(args: &DictateArgs, console: &mut Console<'_>) -> anyhow::Resu
     if orders::is_typed() && !args.json {
         (console.tell)("`engine NAME` and Enter goes on with another engine");
     }
-    let wake_for_typing = {
-        let wake = wake.clone();
-        move || {
-            let _ = wake.try_send(());
-        }
-    };
-    let typist = typing::start(args.output.over(&settings), wake_for_typing, |text| (console.tell)(&text));
+    let wake = move || drop(wake.try_send(()));
+    let typist = typing::start(args.output.over(&settings), wake.clone(), |text| (console.tell)(&text));
     let mut live = LiveHandle::spawn(
         args.model.over(&settings).engines(),
         Guests {
@@ -77,18 +72,15 @@ pub(super) fn run(args: &DictateArgs, console: &mut Console<'_>) -> anyhow::Resu
             typing: typist.as_ref().map(|typist| Box::new(typist.guests(Arc::clone(&rules))) as OpenTyping),
         },
         args.session.over(settings.session),
-        Arc::new(move || {
-            let _ = wake.try_send(());
-        }),
+        Arc::new(wake),
     );
     live.send(Command::Start(source));
 
     let care = TextCare::new(rules);
     let mut view: Box<dyn View> =
         if args.json { Box::new(events::JsonView::new(care)) } else { Box::new(terminal::TextView::new(care)) };
-    let mut limit: Option<Instant> = None;
+    let (mut limit, mut failure): (Option<Instant>, _) = (None, None);
     let (mut started, mut stopping) = (false, false);
-    let mut failure = None;
     'dictation: loop {
         // Woken or timed out: either way there may be something to do.
         let _ = woken.recv_timeout(IDLE_WAIT);

@@ -19,6 +19,7 @@ pub(super) struct Piece {
 
 /// Puts the words of one dictation together.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "two wishes and two facts about the text so far")]
 pub(super) struct Composer {
     mode: TypeMode,
     trailing_space: bool,

@@ -68,7 +68,9 @@ impl Wayland {
     fn press(&self, modifiers: &[&str], key: &str, codes: &[u16]) -> Result<(), TypingError> {
         if self.wtype {
             let mut arguments = Vec::new();
-            modifiers.iter().for_each(|modifier| arguments.extend(["-M", modifier]));
+            for modifier in modifiers {
+                arguments.extend(["-M", modifier]);
+            }
             arguments.extend(["-k", key]);
             modifiers.iter().rev().for_each(|modifier| arguments.extend(["-m", modifier]));
             let pressed = run("wtype", &arguments, &[]).map(drop);

@@ -82,7 +82,7 @@ impl X11 {
             .map_err(failed)?;
         let keyboard = Keyboard::read(&connection, root)?;
         let selections = Selections::new(&connection, window)?;
-        Ok(Self { root, keyboard, selections, connection })
+        Ok(Self { connection, root, keyboard, selections })
     }
 
     /// The window that has the focus, whichever part of it.

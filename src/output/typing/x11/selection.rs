@@ -54,6 +54,7 @@ struct Owned {
     selection: Atom,
     content: Content,
     /// A paste is under way: what comes back after it; none where there was nothing.
+    #[expect(clippy::option_option, reason = "not looked at, or looked at and empty")]
     before: Option<Option<Content>>,
     /// When the target last asked for the text.
     asked: Option<Instant>,
