@@ -34,6 +34,8 @@ libvulkan1                    pictures of the panels
 mesa-vulkan-drivers           pictures of the panels (software Vulkan)
 xvfb                          a screen in memory
 xdotool                       keys and clicks for that screen
+xterm                         takes what is typed
+xclip                         copies as another program does
 imagemagick                   screenshots
 x11-utils                     asks the screen about windows
 pulseaudio-utils              plays into the virtual microphone

@@ -10,7 +10,8 @@
 //!      models    where a model's files come from
 //!   -> decode    decisions (token, duration, margins), words
 //!   -> session   windows, commit line, grey tail, utterances, threads
-//!   -> output    committed words: the journal
+//!   -> text      what rules make of committed words
+//!   -> output    where they go: the journal
 //!   -> trace     a run written down, line by line
 //!   -> parity    two runs or two engines held against each other
 //!   -> ui, cli   what a person sees
@@ -33,6 +34,7 @@ pub mod packages;
 pub mod parity;
 pub mod remote;
 pub mod session;
+pub mod text;
 pub mod trace;
 pub mod ui;
 pub mod units;

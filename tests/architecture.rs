@@ -18,17 +18,18 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("models", &["engine", "features", "units"]),
     ("decode", &["models", "engine", "features", "units"]),
     ("session", &["decode", "models", "engine", "features", "audio", "units"]),
-    ("output", &["session", "decode", "engine", "units"]),
+    ("text", &["decode"]),
+    ("output", &["text", "session", "decode", "engine", "units"]),
     ("trace", &["session", "decode", "models", "engine", "features", "audio", "units"]),
     ("parity", &["trace", "session", "decode", "models", "engine", "features", "audio", "units"]),
-    ("config", &["session", "decode", "features", "units"]),
+    ("config", &["output", "text", "session", "decode", "features", "units"]),
     // Never audio, features or engine: what it draws comes through the session.
-    ("ui", &["session", "decode", "units", "config"]),
+    ("ui", &["text", "session", "decode", "units", "config"]),
     (
         "cli",
         &[
             "ui", "parity", "trace", "config", "session", "decode", "models", "engine", "features", "audio", "units",
-            "output", "packages", "download", "remote",
+            "output", "packages", "download", "remote", "text",
         ],
     ),
 ];
@@ -36,7 +37,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
 const MAX_LINES: usize = 400;
 
 /// Modules without clock, thread, file or device.
-const CORE: &[&str] = &["features", "decode", "session"];
+const CORE: &[&str] = &["features", "decode", "session", "text"];
 
 /// What the core may not name.
 const NOT_IN_CORE: &[&str] = &["std::time", "std::thread", "std::fs", "std::net", "std::env", "std::process", "cpal"];

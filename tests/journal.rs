@@ -13,8 +13,9 @@ use std::{
 use common::{THREADS, blocks, clip, embedded, stream};
 use dictoscope::{
     engine::EngineInfo,
-    output::{Dictation, Journal, JournalError, JournalWriter, Retention},
+    output::{Dictation, ExportFormat, Journal, JournalError, JournalWriter, Retention, export},
     session::{Command, Engines, Event, Guests, LiveHandle, Session, SessionSettings, Source},
+    text::{Replacement, Rules, TextCare, TextSettings},
 };
 use tempfile::TempDir;
 
@@ -65,6 +66,36 @@ fn what_was_committed_is_what_is_read_back() {
     assert_eq!(journal.search("no such words").unwrap().0.len(), 0);
     journal.delete(&dictation.id).unwrap();
     assert!(matches!(journal.read(&dictation.id), Err(JournalError::Unknown { .. })));
+}
+
+#[test]
+fn what_rules_made_is_kept_beside_the_words_and_read_and_exported() {
+    let (_folder, journal) = journal();
+    let from =
+        |from: &str, to: &str| Replacement { from: Some(from.to_owned()), to: to.to_owned(), ..Replacement::default() };
+    let replacements = vec![from("seven ships", "a fleet"), from("and more than", "")];
+    let (rules, _) = Rules::new(&TextSettings { replacements, numbers: true, ..TextSettings::default() });
+    let mut session: Session = stream(SessionSettings::default());
+    let mut heard = common::Heard::default();
+    let mut writer = JournalWriter::new(&journal, "numbers".to_owned(), &info()).caring(TextCare::new(Arc::new(rules)));
+    for block in blocks(&clip("numbers.flac")) {
+        session.push(&block, &mut (&mut heard, &mut writer)).unwrap();
+    }
+    session.finish(&mut (&mut heard, &mut writer)).unwrap();
+    drop(writer);
+    let dictation = newest(&journal);
+    let raw: Vec<&str> = dictation.utterances.iter().flatten().map(|word| word.text.as_str()).collect();
+    assert_eq!(raw, heard.words.iter().map(|word| word.text.as_str()).collect::<Vec<_>>(), "nothing is lost");
+    let text = dictation.text();
+    assert!(text.starts_with("She counted a fleet, 12 boats, a hundred"), "{text}");
+    assert_eq!(dictation.changes.len(), 3, "{:?}", dictation.changes);
+    let fleet = &dictation.cared()[0][2];
+    assert_eq!(
+        (fleet.text.as_str(), fleet.start, fleet.end),
+        ("a fleet,", dictation.utterances[0][2].start, dictation.utterances[0][3].end)
+    );
+    assert!(export(&dictation, ExportFormat::Srt).contains("a fleet, 12"));
+    assert_eq!(journal.search("fleet").unwrap().0.len(), 1);
 }
 
 #[cfg(unix)]
@@ -156,8 +187,8 @@ fn a_journal_that_cannot_be_written_is_told_and_dictation_goes_on() {
         Ok((model, engine))
     };
     let guests = Guests {
-        tracing: None,
         journal: Some(Box::new(move |source, info| Box::new(JournalWriter::new(&journal, source.to_owned(), info)))),
+        ..Guests::default()
     };
     let (wake, woken) = crossbeam_channel::bounded(1);
     let waker = Arc::new(move || {

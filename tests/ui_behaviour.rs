@@ -253,6 +253,8 @@ fn a_trace_without_the_sound_is_asked_for() {
     let mut harness = open(loaded());
     harness.key_press_modifiers(Modifiers::COMMAND, Key::Comma);
     harness.run_steps(3);
+    harness.get_by_label_contains("Keep the sound with a trace").scroll_to_me();
+    harness.run_steps(3);
     harness.get_by_label_contains("Keep the sound with a trace").click();
     harness.run_steps(2);
     harness.key_press_modifiers(Modifiers::COMMAND, Key::T);

@@ -5,8 +5,9 @@ mod ui_fixture;
 
 use dictoscope::{
     config::Theme,
-    decode::Decision,
+    decode::{Boosted, Decision, TokenId},
     session::{Event, HopPlot, PlotItem, Window},
+    text::Replacement,
     ui::{Difference, OtherRun, Recording, Screen},
     units::EncIdx,
 };
@@ -173,6 +174,40 @@ fn a_click_on_the_whole_run_goes_there() {
     harness.remove_cursor();
     press(&mut harness, Key::ArrowRight);
     assert!(shows(&harness, " at 296."), "half of 600 s less half a view of 8 s");
+}
+
+#[test]
+fn a_bonus_stands_in_the_record_and_the_colours_tell_of_it() {
+    let mut run = recording();
+    assert!(!shows(&open(run.clone()), "custom word"));
+    let of_hop = |item: &mut PlotItem| match item {
+        PlotItem::Hop(hop) => hop
+            .decisions
+            .iter_mut()
+            .find(|decision| decision.frame == EncIdx(8))
+            .map(|d| d.boosted = Some(Boosted { token: TokenId(471), bonus: 1.5, cost: 0.25 })),
+        _ => None,
+    };
+    assert!(run.plots.iter_mut().find_map(of_hop).is_some());
+    run.settings.custom_words.words.push("Yes".to_owned());
+    let mut harness = open(run);
+    assert!(shows(&harness, "custom word"));
+    let rect = harness.get_by_label("Decisions over time").rect();
+    harness.hover_at(pos2(rect.left() + rect.width() * 8.5 / 100.0, rect.center().y));
+    harness.run_steps(3);
+    assert!(shows(&harness, "Custom word: bonus 1.50 overtook , (id 471), cost 0.25 logits"));
+}
+
+#[test]
+fn rules_for_text_act_on_the_transcript_and_a_word_tells_its_rule() {
+    let mut run = recording();
+    let (from, to) = (Some("of course".to_owned()), "certainly".to_owned());
+    run.text.replacements = vec![Replacement { from, to, ..Replacement::default() }];
+    let mut harness = open(run);
+    let line = harness.query_all_by_label_contains("Yes, certainly.").next().expect("the line").rect();
+    harness.hover_at(pos2(line.right() - 12.0, line.center().y));
+    harness.run_steps(3);
+    assert!(shows(&harness, "Committed as \"of course.\"; replacement of \"of course\""));
 }
 
 #[test]

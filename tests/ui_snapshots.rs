@@ -84,7 +84,7 @@ fn transcript() {
 
 #[test]
 fn settings() {
-    both("settings", |theme| part(dictating(theme), Part::Settings, [268.0, 670.0]));
+    both("settings", |theme| part(dictating(theme), Part::Settings, [268.0, 790.0]));
 }
 
 #[test]

@@ -2,13 +2,20 @@
 
 use std::path::PathBuf;
 
-use clap::{
-    Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand,
-    builder::{BoolishValueParser, PossibleValuesParser, TypedValueParser},
-};
+use clap::{Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand, builder::BoolishValueParser};
 
 use crate::{
-    cli::{engines::EnginesVerb, history::HistoryArgs, margins::MarginsArgs, parity::ParityArgs, replay::ReplayArgs},
+    cli::{
+        engines::EnginesVerb,
+        history::HistoryArgs,
+        margins::MarginsArgs,
+        parity::ParityArgs,
+        parsers::{above_zero, boost, engine, feature_norm, punctuation, theme, zero_or_more},
+        replay::ReplayArgs,
+        text::TextArgs,
+        tracing::TraceArgs,
+        typing::OutputArgs,
+    },
     config::{EngineName, Theme},
     session::{FeatureNorm, Punctuation},
 };
@@ -67,6 +74,8 @@ pub(super) enum Verb {
     Start,
     /// Stop it; what was said is transcribed to its end.
     Stop,
+    /// Stop it, and throw away what is not committed or not typed yet.
+    Cancel,
     /// What the window that is open does.
     Status,
     /// Go on with another engine in the window that is open.
@@ -95,6 +104,8 @@ pub(super) struct WindowArgs {
     #[arg(long, value_name = "THEME", value_parser = theme())]
     pub(super) theme: Option<Theme>,
     #[command(flatten)]
+    pub(super) output: OutputArgs,
+    #[command(flatten)]
     pub(super) trace: TraceArgs,
     #[command(flatten)]
     pub(super) model: ModelArgs,
@@ -111,9 +122,13 @@ pub(super) struct DictateArgs {
     #[arg(long, value_parser = BoolishValueParser::new())]
     pub(super) json: bool,
     #[command(flatten)]
+    pub(super) output: OutputArgs,
+    #[command(flatten)]
     pub(super) trace: TraceArgs,
     #[command(flatten)]
     pub(super) session: SessionArgs,
+    #[command(flatten)]
+    pub(super) text: TextArgs,
     #[command(flatten)]
     pub(super) model: ModelArgs,
 }
@@ -134,6 +149,8 @@ pub(super) struct TranscribeArgs {
     pub(super) trace: TraceArgs,
     #[command(flatten)]
     pub(super) session: SessionArgs,
+    #[command(flatten)]
+    pub(super) text: TextArgs,
     #[command(flatten)]
     pub(super) model: ModelArgs,
 }
@@ -232,26 +249,6 @@ impl SourceArgs {
     }
 }
 
-/// Whether a run is written down.
-#[derive(Clone, Debug, Default, Args)]
-pub(super) struct TraceArgs {
-    /// Write every decision to this file as JSON Lines while running; an existing one is replaced.
-    #[arg(long, value_name = "FILE", help_heading = "Trace")]
-    pub(super) trace: Option<PathBuf>,
-    /// Keep the samples beside the trace, so that the run can be made again (FILE with .tensors in place of its ending).
-    #[arg(long, requires = "trace", value_parser = BoolishValueParser::new(), help_heading = "Trace")]
-    pub(super) dump_audio: bool,
-    /// Keep the normalised features of every window beside the trace.
-    #[arg(long, requires = "trace", value_parser = BoolishValueParser::new(), help_heading = "Trace")]
-    pub(super) dump_features: bool,
-    /// Keep the encoder frames of every window beside the trace.
-    #[arg(long, requires = "trace", value_parser = BoolishValueParser::new(), help_heading = "Trace")]
-    pub(super) dump_encoder: bool,
-    /// Keep encoder frame, predictor state and output, and joint logits of committed decision N, counted from 0.
-    #[arg(long, value_name = "N", requires = "trace", help_heading = "Trace")]
-    pub(super) dump_step: Option<u64>,
-}
-
 /// What a session can be told; a flag left out falls back to the settings file.
 #[derive(Debug, Default, Args)]
 pub(super) struct SessionArgs {
@@ -273,6 +270,12 @@ pub(super) struct SessionArgs {
     /// Candidates of the token head that each decision keeps (2 to 100).
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(2..=100), help_heading = "Recognition")]
     pub(super) top_k: Option<u16>,
+    /// Words or phrases that the model may not know, which the decoder is drawn to.
+    #[arg(long, value_name = "WORD,...", value_delimiter = ',', help_heading = "Recognition")]
+    pub(super) words: Option<Vec<String>>,
+    /// The largest bonus that a token of such a word can get, in logits (0 to 10).
+    #[arg(long, value_name = "LOGITS", value_parser = boost, help_heading = "Recognition")]
+    pub(super) boost: Option<f32>,
     /// End after this many committed decisions.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Recognition")]
     pub(super) debug_steps: Option<u64>,
@@ -305,40 +308,6 @@ pub(super) struct ModelArgs {
     /// Go on with an engine that does not agree with the model's reference outputs.
     #[arg(long, value_parser = BoolishValueParser::new(), help_heading = "Model")]
     pub(super) force: bool,
-}
-
-pub(super) fn engine() -> impl TypedValueParser<Value = EngineName> {
-    PossibleValuesParser::new(EngineName::NAMES).map(|name| EngineName::parse(&name).unwrap_or_default())
-}
-
-fn zero_or_more(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(secs) if secs.is_finite() && secs >= 0.0 => Ok(secs),
-        _ => Err("expected seconds, 0 or more".to_owned()),
-    }
-}
-
-fn above_zero(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(secs) if secs.is_finite() && secs > 0.0 => Ok(secs),
-        _ => Err("expected seconds, more than 0".to_owned()),
-    }
-}
-
-pub(super) fn theme() -> impl TypedValueParser<Value = Theme> {
-    PossibleValuesParser::new(["system", "light", "dark"]).map(|name| match name.as_str() {
-        "light" => Theme::Light,
-        "dark" => Theme::Dark,
-        _ => Theme::System,
-    })
-}
-
-fn feature_norm() -> impl TypedValueParser<Value = FeatureNorm> {
-    PossibleValuesParser::new(FeatureNorm::ALL.map(FeatureNorm::name)).try_map(|name| name.parse())
-}
-
-fn punctuation() -> impl TypedValueParser<Value = Punctuation> {
-    PossibleValuesParser::new(Punctuation::ALL.map(Punctuation::name)).try_map(|name| name.parse())
 }
 
 #[cfg(test)]

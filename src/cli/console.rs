@@ -7,7 +7,7 @@ use std::{
 
 use serde::Serialize;
 
-use crate::decode::Word;
+use crate::{decode::Word, text::CaredWord};
 
 /// Results and messages of a command. `main` ties it to the terminal, tests to memory.
 pub struct Console<'a> {
@@ -73,6 +73,21 @@ impl RunningText {
             }
             text.push_str(&word.text);
             self.written += word.text.chars().count();
+        }
+        text
+    }
+
+    /// The same for texts that rules made of them.
+    pub(super) fn append_cared(&mut self, words: &[CaredWord]) -> String {
+        let mut text = String::new();
+        for word in words.iter().filter(|word| !word.text.is_empty()) {
+            if self.written > 0 && !word.glued {
+                text.push(' ');
+                self.written += 1;
+            }
+            text.push_str(&word.text);
+            let line = word.text.rsplit_once('\n').map(|(_, line)| line);
+            self.written = line.map_or(self.written + word.text.chars().count(), |line| line.chars().count());
         }
         text
     }

@@ -1,6 +1,6 @@
 //! `dictoscope history`: what was dictated, kept as it was committed: listed, shown, searched, exported, deleted.
 
-use std::{fs, path::PathBuf};
+use std::{fs, path::PathBuf, sync::Arc};
 
 use anyhow::{Context, bail};
 use clap::{
@@ -14,6 +14,7 @@ use crate::{
     config::{Settings, data_folder},
     output::{ExportFormat, Journal, JournalWriter, Retention, Summary, export},
     session::OpenJournal,
+    text::{Rules, TextCare},
 };
 
 /// In the data folder.
@@ -72,9 +73,9 @@ pub(super) fn journal() -> Option<Journal> {
     data_folder().map(|folder| Journal::new(folder.join(FOLDER)))
 }
 
-/// What keeps the words of a live session, if they are to be kept. Old ones are forgotten first. What the user must
+/// What keeps the words of a live session, and what `rules` make of them, if they are to be kept. Old ones are forgotten first. What the user must
 /// know is told to `tell`.
-pub(super) fn keeper(settings: &Settings, mut tell: impl FnMut(&str)) -> Option<OpenJournal> {
+pub(super) fn keeper(settings: &Settings, rules: Arc<Rules>, mut tell: impl FnMut(&str)) -> Option<OpenJournal> {
     if !settings.history.keep {
         return None;
     }
@@ -97,7 +98,10 @@ pub(super) fn keeper(settings: &Settings, mut tell: impl FnMut(&str)) -> Option<
             summary.words, summary.id
         ));
     }
-    Some(Box::new(move |source, info| Box::new(JournalWriter::new(&journal, source.to_owned(), info))))
+    Some(Box::new(move |source, info| {
+        let care = TextCare::new(Arc::clone(&rules));
+        Box::new(JournalWriter::new(&journal, source.to_owned(), info).caring(care))
+    }))
 }
 
 /// The newest dictation, if it lacks its end.

@@ -122,6 +122,12 @@ pub(super) struct JsonFile<'a> {
     pub(super) engine: &'a EngineInfo,
     pub(super) window: JsonWindow,
     pub(super) words: Vec<JsonWord<'a>>,
+    /// The text after the rules for it, where there are any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) cared: Option<String>,
+    /// Its parts with the committed words they stand for and the rule that made them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) cared_words: Option<Vec<serde_json::Value>>,
     /// What stopped nothing but should be known, such as NaN samples.
     pub(super) notices: &'a [String],
     /// Why the recording could not be read to its end; the words before stay.

@@ -13,11 +13,15 @@ mod libraries;
 mod margins;
 mod options;
 mod parity;
+mod parsers;
 mod plans;
 mod progress;
 mod remote;
 mod replay;
+mod text;
+mod tracing;
 mod transcribe;
+mod typing;
 mod window;
 
 pub use args::Cli;
@@ -51,6 +55,7 @@ pub fn run(cli: Cli, console: &mut Console<'_>) -> anyhow::Result<Outcome> {
         Some(Verb::Toggle) => remote::run(&Order::Toggle, console),
         Some(Verb::Start) => remote::run(&Order::Start, console),
         Some(Verb::Stop) => remote::run(&Order::Stop, console),
+        Some(Verb::Cancel) => remote::run(&Order::Cancel, console),
         Some(Verb::Status) => remote::run(&Order::Status, console),
         Some(Verb::UseEngine { name }) => remote::run(&Order::Engine { name: name.as_str().to_owned() }, console),
         Some(Verb::History(args)) => history::run(&args, console),

@@ -3,7 +3,6 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    time::{SystemTime, UNIX_EPOCH},
 };
 
 use anyhow::{Context, bail};
@@ -11,19 +10,18 @@ use anyhow::{Context, bail};
 use crate::{
     cli::{
         Console,
-        args::{ModelArgs, SessionArgs, TraceArgs},
+        args::{ModelArgs, SessionArgs},
         console::message_of,
         engine_checks, libraries, plans,
     },
-    config::{EngineName, Loaded, Settings, data_folder, settings_path},
+    config::{EngineName, Loaded, Settings, settings_path},
     engine::{Engine, OnnxRuntime, Place, preload_cuda},
     models::Model,
     parity::{
         gate::Checked,
         tensors::{Side, TensorFolder, is_tensor_folder},
     },
-    session::{Engines, Session, SessionSettings, TopK, TraceGuest, Tracing},
-    trace::{Dumps, Input, TraceOptions, TraceProbe},
+    session::{Engines, Session, SessionSettings, TopK},
 };
 
 /// The settings file, or the defaults; its faults are told.
@@ -45,6 +43,8 @@ impl SessionArgs {
         settings.feature_norm = self.feature_norm.unwrap_or(settings.feature_norm);
         settings.punctuation = self.punctuation.unwrap_or(settings.punctuation);
         settings.top_k = self.top_k.map_or(settings.top_k, |k| TopK::from(usize::from(k)));
+        settings.custom_words.words = self.words.clone().unwrap_or(settings.custom_words.words);
+        settings.custom_words.boost = self.boost.unwrap_or(settings.custom_words.boost);
         settings.endpoint.enabled &= !self.no_endpoint;
         settings.debug_steps = self.debug_steps.or(settings.debug_steps);
         settings
@@ -56,6 +56,8 @@ impl SessionArgs {
             || self.feature_norm.is_some()
             || self.punctuation.is_some()
             || self.top_k.is_some()
+            || self.words.is_some()
+            || self.boost.is_some()
             || self.debug_steps.is_some()
             || self.no_endpoint
     }
@@ -197,47 +199,6 @@ impl ModelChoice {
     }
 }
 
-impl TraceArgs {
-    /// The side files that were asked for.
-    pub(super) fn dumps(&self) -> Dumps {
-        Dumps { audio: self.dump_audio, features: self.dump_features, encoder: self.dump_encoder, step: self.dump_step }
-    }
-
-    /// The trace of a run of `session` that is not live, if one was asked for.
-    pub(super) fn probe(&self, session: &mut Session, options: TraceOptions) -> anyhow::Result<Option<TraceProbe>> {
-        let Some(path) = &self.trace else { return Ok(None) };
-        let options = TraceOptions { dumps: self.dumps(), ..options };
-        let probe = TraceProbe::create(path, session, &options);
-        Ok(Some(probe.with_context(|| format!("{}: the trace cannot be written", path.display()))?))
-    }
-
-    /// How a live run on `source` is written down: from the start into the file of the flag, later into one that is
-    /// named by the time.
-    pub(super) fn tracing(&self, source: String) -> Tracing {
-        let (mut flagged, dumps) = (self.trace.clone(), self.dumps());
-        let open = move |session: &mut Session, audio: bool| {
-            let path = flagged.take().map_or_else(new_trace_path, Ok)?;
-            let dumps = Dumps { audio: dumps.audio || audio, ..dumps };
-            let options = TraceOptions { source: source.clone(), input: Input::Audio, dumps, wait: false };
-            let probe = TraceProbe::create(&path, session, &options);
-            let probe = probe.map_err(|error| format!("{}: the trace cannot be written: {error}", path.display()))?;
-            Ok(TraceGuest { path, probe: Box::new(probe) })
-        };
-        Tracing { open: Box::new(open), at_once: self.trace.is_some() }
-    }
-}
-
-/// Where a trace goes that the window starts: a new file in the data folder, named by the seconds since 1970.
-fn new_trace_path() -> Result<PathBuf, String> {
-    let folder =
-        data_folder().ok_or("no folder for traces is known here; set DICTOSCOPE_DATA_DIR to one")?.join("traces");
-    fs::create_dir_all(&folder).map_err(|error| format!("{}: cannot be made: {error}", folder.display()))?;
-    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    let names = (0..).map(|n| if n == 0 { format!("{seconds}.jsonl") } else { format!("{seconds}-{n}.jsonl") });
-    let free = names.map(|name| folder.join(name)).find(|path| !path.exists());
-    free.ok_or_else(|| format!("{}: no free name", folder.display()))
-}
-
 fn cannot_open(folder: &Path) -> String {
     format!("cannot use the model in {}", folder.display())
 }
@@ -252,13 +213,13 @@ mod tests {
         settings.window.left_secs = 9.0;
         settings.window.right_secs = 2.0;
         let flags = SessionArgs { right: Some(0.5), no_endpoint: true, top_k: Some(7), ..SessionArgs::default() };
-        let merged = flags.over(settings);
+        let merged = flags.over(settings.clone());
         assert!((merged.window.left_secs, merged.window.right_secs) == (9.0, 0.5));
         assert!(!merged.endpoint.enabled);
         assert_eq!(merged.top_k.get(), 7);
         assert!(flags.names_window());
         assert!(!SessionArgs::default().names_window());
-        assert_eq!(SessionArgs::default().over(settings), settings);
+        assert_eq!(SessionArgs::default().over(settings.clone()), settings);
     }
 
     #[test]

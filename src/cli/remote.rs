@@ -78,6 +78,7 @@ fn ask_of(order: Order) -> Ask {
         Order::Toggle => Ask::Toggle,
         Order::Start => Ask::Start,
         Order::Stop => Ask::Stop,
+        Order::Cancel => Ask::Cancel,
         Order::Status => Ask::Status,
         Order::Engine { name } => Ask::Engine(name),
         Order::Show => Ask::Show,

@@ -1,6 +1,6 @@
 //! `dictoscope transcribe`: recordings into text, as fast as possible, through the session the microphone uses.
 
-use std::{io, path::Path};
+use std::{io, path::Path, sync::Arc};
 
 use anyhow::{Context, anyhow};
 use clap::{CommandFactory, error::ErrorKind};
@@ -9,16 +9,18 @@ use crate::{
     audio::AudioFile,
     cli::{
         Cli, Console, Outcome,
-        args::{TraceArgs, TranscribeArgs},
+        args::TranscribeArgs,
         console::{RunningText, message_of},
         json::{self, JsonFile, JsonWindow},
         options::load_settings,
+        text,
     },
     decode::{Word, merge_glued, text_of},
     engine::Contract,
     features::FeatureFrames,
     parity::tensors::{self, is_npy},
     session::{Probe, Session, Stage, Window},
+    text::{CaredWord, Rules, TextCare},
     trace::{Input, TraceOptions},
     units::{EncIdx, MEL_PER_ENC, SAMPLES_PER_MEL, SampleIdx},
 };
@@ -27,13 +29,16 @@ use crate::{
 struct Job {
     session: Session,
     stream: bool,
-    trace: TraceArgs,
+    trace: super::tracing::TraceArgs,
+    rules: Arc<Rules>,
 }
 
 /// What came out of one file; with an error, what came out before it.
 struct Transcript {
     duration_secs: f64,
     words: Vec<Word>,
+    /// What rules made of them.
+    cared: Vec<CaredWord>,
     notices: Vec<String>,
     error: Option<anyhow::Error>,
 }
@@ -45,8 +50,12 @@ pub(super) fn run(args: &TranscribeArgs, console: &mut Console<'_>) -> anyhow::R
     }
     let stored = load_settings(console);
     let stream = args.stream || args.session.names_window();
+    let rules = args.text.rules(&stored.text)?;
     let session = args.model.over(&stored).session(args.session.over(stored.session), stream)?;
-    let mut job = Job { session, stream, trace: args.trace.clone() };
+    for word in session.unwritable_words() {
+        (console.tell)(&format!("custom word {word:?}: the model has no pieces to write it with"));
+    }
+    let mut job = Job { session, stream, trace: args.trace.clone(), rules };
     let several = args.files.len() > 1;
     let mut outcome = Outcome::Done;
     for path in &args.files {
@@ -76,7 +85,7 @@ impl Job {
                 console.out.write_all(head.as_bytes())?;
                 begun = true;
             }
-            console.out.write_all(text.append(words).as_bytes())?;
+            console.out.write_all(text.append_cared(words).as_bytes())?;
             console.out.flush()
         })?;
         if begun {
@@ -100,6 +109,8 @@ impl Job {
             engine: session.engine_info(),
             window,
             words: json::words(&transcript.words),
+            cared: (!self.rules.is_off()).then(|| text::joined(&transcript.cared)),
+            cared_words: (!self.rules.is_off()).then(|| text::as_json(&transcript.cared)),
             notices: &transcript.notices,
             error: transcript.error.as_ref().map(message_of),
         })?;
@@ -107,13 +118,14 @@ impl Job {
     }
 
     /// Only writing fails here; what is wrong with the file stands in the transcript.
-    fn transcribe(&mut self, path: &Path, sink: &mut dyn FnMut(&[Word]) -> io::Result<()>) -> io::Result<Transcript> {
-        let mut words = Committed::default();
-        let mut transcript = Transcript { duration_secs: 0.0, words: Vec::new(), notices: Vec::new(), error: None };
+    fn transcribe(&mut self, path: &Path, sink: Sink<'_>) -> io::Result<Transcript> {
+        let mut words = Committed { care: TextCare::new(Arc::clone(&self.rules)), ..Committed::default() };
+        let mut transcript =
+            Transcript { duration_secs: 0.0, words: Vec::new(), cared: Vec::new(), notices: Vec::new(), error: None };
         let mut end = SampleIdx(0);
         let read = self.read(path, &mut words, &mut transcript.notices, &mut end, sink);
         transcript.duration_secs = json::sample_secs(end);
-        transcript.words = merge_glued(words.all);
+        (transcript.words, transcript.cared) = (merge_glued(words.all), words.cared);
         transcript.error = match read.map_err(anyhow::Error::downcast::<OutputFailed>) {
             Ok(()) => None,
             Err(Ok(OutputFailed(error))) => return Err(error),
@@ -128,7 +140,7 @@ impl Job {
         words: &mut Committed,
         notices: &mut Vec<String>,
         end: &mut SampleIdx,
-        sink: &mut dyn FnMut(&[Word]) -> io::Result<()>,
+        sink: Sink<'_>,
     ) -> anyhow::Result<()> {
         let name = || path.display().to_string();
         let features = if is_npy(path) { Some(one_window(path, self.session.contract())?) } else { None };
@@ -180,18 +192,23 @@ fn one_window(path: &Path, contract: &Contract) -> anyhow::Result<(Window, Featu
 #[error("cannot write the result: {0}")]
 struct OutputFailed(#[source] io::Error);
 
-/// Collects committed words.
+/// Takes text that is ready.
+type Sink<'a> = &'a mut dyn FnMut(&[CaredWord]) -> io::Result<()>;
+
+/// Collects committed words and what rules make of them.
 #[derive(Debug, Default)]
 struct Committed {
     all: Vec<Word>,
+    care: TextCare,
+    cared: Vec<CaredWord>,
     handed: usize,
 }
 
 impl Committed {
-    fn hand_to(&mut self, sink: &mut dyn FnMut(&[Word]) -> io::Result<()>) -> Result<(), OutputFailed> {
-        if self.handed < self.all.len() {
-            sink(&self.all[self.handed..]).map_err(OutputFailed)?;
-            self.handed = self.all.len();
+    fn hand_to(&mut self, sink: Sink<'_>) -> Result<(), OutputFailed> {
+        if self.handed < self.cared.len() {
+            sink(&self.cared[self.handed..]).map_err(OutputFailed)?;
+            self.handed = self.cared.len();
         }
         Ok(())
     }
@@ -199,8 +216,13 @@ impl Committed {
 
 impl Probe for Committed {
     fn on(&mut self, stage: Stage<'_>) {
-        if let Stage::Committed(words) = stage {
-            self.all.extend_from_slice(words);
+        match stage {
+            Stage::Committed(words) => {
+                self.all.extend_from_slice(words);
+                self.cared.extend(self.care.push(words));
+            }
+            Stage::UtteranceEnd(..) => self.cared.extend(self.care.finish()),
+            _ => {}
         }
     }
 }

@@ -1,14 +1,20 @@
 //! `dictoscope` without a verb: the window. Flags hold for this run; the settings file keeps what it had.
 
-use std::{any::Any, fs, sync::Arc};
+use std::{
+    any::Any,
+    fs,
+    sync::{Arc, OnceLock},
+};
 
 use anyhow::Context;
 
 use crate::{
-    cli::{Outcome, args::WindowArgs, history::keeper, remote},
+    cli::{Outcome, args::WindowArgs, history::keeper, remote, typing},
     config::{Loaded, Settings, settings_path},
-    session::{Guests, LiveHandle, Source},
-    ui::{self, Connection, UiOptions},
+    output::Typist,
+    session::{Guests, LiveHandle, OpenTyping, Source, Waker},
+    text::Rules,
+    ui::{self, Connection, Typing, UiOptions},
 };
 
 pub(super) fn run(args: &WindowArgs) -> anyhow::Result<Outcome> {
@@ -27,17 +33,36 @@ pub(super) fn run(args: &WindowArgs) -> anyhow::Result<Outcome> {
     }
     let settings = with_flags(&stored, args);
     let flagged = settings.clone();
-    let (engines, session) = (args.model.over(&settings).engines(), settings.session);
+    let (engines, session) = (args.model.over(&settings).engines(), settings.session.clone());
+    let draw: Arc<OnceLock<Waker>> = Arc::default();
+    let wake = {
+        let draw = Arc::clone(&draw);
+        move || {
+            if let Some(waker) = draw.get() {
+                waker();
+            }
+        }
+    };
+    let typist = typing::start(settings.output.clone(), wake, |text| notices.push(text));
+    let hands = typist.as_ref().map(|typist| Typing {
+        told: typist.messages().clone(),
+        set: Box::new(typist.setter()),
+        own_focus: typist.own_focus(),
+    });
+    let rules = Arc::new(Rules::new(&settings.text).0);
     let guests = Guests {
+        typing: typist.as_ref().map(|typist| Box::new(typist.guests(Arc::clone(&rules))) as OpenTyping),
         tracing: Some(args.trace.tracing(args.source.name())),
-        journal: keeper(&settings, |text| notices.push(text.to_owned())),
+        journal: keeper(&settings, rules, |text| notices.push(text.to_owned())),
     };
     ui::run(UiOptions {
         connect: Box::new(move |waker| {
+            draw.get_or_init(|| Arc::clone(&waker));
             let mut notices = Vec::new();
             let remote = remote::listen(Arc::clone(&waker), |text| notices.push(text));
             let (keep, asked) = remote.map(|(server, asked)| (Box::new(server) as Box<dyn Any>, asked)).unzip();
-            Connection { live: LiveHandle::spawn(engines, guests, session, waker), asked, notices, keep }
+            let live = LiveHandle::spawn(engines, guests, session, waker);
+            Connection { live, asked, typing: hands, notices, keep }
         }),
         settings,
         source: args.source.file.clone().map(|path| Source::File { path, real_time: true }),
@@ -47,6 +72,10 @@ pub(super) fn run(args: &WindowArgs) -> anyhow::Result<Outcome> {
             to_store(changed, &flagged, &stored).save(path).map_err(|error| error.to_string())
         }),
     })?;
+    // Nobody sees them any more; the words are in the history.
+    for message in typist.map(|typist| Typist::finish(typist, typing::FINISH_LIMIT)).unwrap_or_default() {
+        log::warn!("{message}");
+    }
     Ok(Outcome::Done)
 }
 
@@ -59,6 +88,7 @@ fn with_flags(stored: &Settings, args: &WindowArgs) -> Settings {
         threads: model.threads,
         engine: model.engine,
         fallback: model.fallback,
+        output: args.output.over(stored),
         gpu: Some(model.gpu).filter(|_| args.model.gpu.is_some()).or(stored.gpu),
         ..stored.clone()
     }
@@ -81,6 +111,9 @@ fn to_store(changed: &Settings, flagged: &Settings, stored: &Settings) -> Settin
     }
     if changed.engine == flagged.engine {
         store.engine = stored.engine;
+    }
+    if changed.output.mode == flagged.output.mode {
+        store.output.mode = stored.output.mode;
     }
     (store.fallback, store.gpu) = (stored.fallback, stored.gpu);
     store

@@ -4,6 +4,16 @@ use std::{io, path::PathBuf};
 
 use thiserror::Error;
 
+impl ConfigError {
+    /// What holds instead of a wrong value.
+    pub(super) fn instead(&self) -> &'static str {
+        match self {
+            Self::Value { key, .. } if key.ends_with(']') || key.contains("].") => "this rule is left out",
+            _ => "the default is used",
+        }
+    }
+}
+
 /// A fault of the settings file, or of reading and writing it.
 #[derive(Debug, Error)]
 #[non_exhaustive]

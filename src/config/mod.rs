@@ -8,6 +8,7 @@ mod schema;
 mod store;
 #[cfg(test)]
 mod tests;
+mod text;
 
 pub use error::ConfigError;
 pub use store::{Loaded, cache_folder, data_folder, runtime_folder, settings_path};
@@ -17,7 +18,9 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::session::SessionSettings;
+pub use crate::output::{Method, OutputSettings, TypeMode};
+
+use crate::{session::SessionSettings, text::TextSettings};
 
 /// The version of the file's layout that this program writes.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -130,8 +133,12 @@ pub struct Settings {
     pub onnxruntime: Option<PathBuf>,
     /// The journal of what was dictated.
     pub history: HistorySettings,
-    /// Windows, voice gate, normalisation, punctuation.
+    /// Typing into other windows.
+    pub output: OutputSettings,
+    /// Windows, voice gate, normalisation, punctuation, and the words that the file has under `text`.
     pub session: SessionSettings,
+    /// What is made of committed words.
+    pub text: TextSettings,
 }
 
 impl Default for Settings {
@@ -147,7 +154,9 @@ impl Default for Settings {
             gpu: None,
             onnxruntime: None,
             history: HistorySettings::default(),
+            output: OutputSettings::default(),
             session: SessionSettings::default(),
+            text: TextSettings::default(),
         }
     }
 }

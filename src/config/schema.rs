@@ -3,8 +3,9 @@
 use toml::{Table, Value};
 
 use crate::{
-    config::{ConfigError, EngineName},
-    session::EndpointSettings,
+    config::{ConfigError, EngineName, Method, TypeMode, text},
+    session::{CustomWords, EndpointSettings},
+    text::Language,
 };
 
 /// What a key may hold.
@@ -18,8 +19,16 @@ pub(super) enum Kind {
     Whole(i64, i64),
     /// One of these words.
     Choice(&'static [&'static str]),
+    /// A table whose keys are names and whose values are of these words; the wrong ones are left out.
+    Choices(&'static [&'static str]),
     /// A text with something in it.
     Text,
+    /// A list of texts with something in them.
+    Texts,
+    /// A table of texts.
+    TextTable,
+    /// A list of replacements, each of which is looked at for itself.
+    Replacements,
     /// An absolute path: a settings file is read from any working directory.
     Folder,
 }
@@ -40,6 +49,11 @@ pub(super) const KEYS: &[(&str, Kind)] = &[
     ("history.keep", Kind::Flag),
     ("history.days", Kind::Whole(0, 36_500)),
     ("onnxruntime", Kind::Folder),
+    ("output.type", Kind::Choice(&TypeMode::NAMES)),
+    ("output.method", Kind::Choice(&Method::NAMES)),
+    ("output.trailing_space", Kind::Flag),
+    ("output.submit", Kind::Flag),
+    ("output.applications", Kind::Choices(&Method::NAMES)),
     ("session.feature_norm", Kind::Choice(&["model", "per_feature", "running", "none"])),
     ("session.punctuation", Kind::Choice(&["off", "leading", "all"])),
     ("session.top_k", Kind::Whole(2, 100)),
@@ -51,6 +65,16 @@ pub(super) const KEYS: &[(&str, Kind)] = &[
     ("session.endpoint.release", Kind::Number(0.0, 1.0)),
     ("session.endpoint.silence_secs", Kind::Number(0.1, 60.0)),
     ("session.endpoint.pre_roll_secs", Kind::Number(0.0, 10.0)),
+    ("text.words", Kind::Texts),
+    ("text.boost", Kind::Number(0.0, CustomWords::MOST as f64)),
+    ("text.language", Kind::Choice(&Language::NAMES)),
+    ("text.fillers", Kind::Flag),
+    ("text.filler_words", Kind::Texts),
+    ("text.commands", Kind::Flag),
+    ("text.command_table", Kind::TextTable),
+    ("text.numbers", Kind::Flag),
+    ("text.capitals", Kind::Flag),
+    ("text.replacements", Kind::Replacements),
 ];
 
 impl Kind {
@@ -60,7 +84,11 @@ impl Kind {
             Self::Number(least, most) => number(value).is_some_and(|x| (least..=most).contains(&x)),
             Self::Whole(least, most) => value.as_integer().is_some_and(|n| (least..=most).contains(&n)),
             Self::Choice(words) => value.as_str().is_some_and(|text| words.contains(&text)),
-            Self::Text => value.as_str().is_some_and(|text| !text.trim().is_empty()),
+            Self::Choices(_) => value.is_table(),
+            Self::Text => is_text(value),
+            Self::Texts => value.as_array().is_some_and(|list| list.iter().all(is_text)),
+            Self::TextTable => value.as_table().is_some_and(|table| table.values().all(Value::is_str)),
+            Self::Replacements => value.is_array(),
             Self::Folder => value.as_str().is_some_and(|text| std::path::Path::new(text).is_absolute()),
         }
     }
@@ -72,10 +100,18 @@ impl Kind {
             Self::Whole(least, most) if least == most => least.to_string(),
             Self::Whole(least, most) => format!("a whole number from {least} to {most}"),
             Self::Choice(words) => words.iter().map(|w| format!("\"{w}\"")).collect::<Vec<_>>().join(", "),
+            Self::Choices(words) => format!("a table of names and of {}", Self::Choice(words).describe()),
             Self::Text => "a text that is not empty".to_owned(),
+            Self::Texts => "a list of texts that are not empty".to_owned(),
+            Self::TextTable => "a table of texts".to_owned(),
+            Self::Replacements => "a list of tables".to_owned(),
             Self::Folder => "an absolute path in quotes".to_owned(),
         }
     }
+}
+
+fn is_text(value: &Value) -> bool {
+    value.as_str().is_some_and(|text| !text.trim().is_empty())
 }
 
 fn number(value: &Value) -> Option<f64> {
@@ -125,13 +161,21 @@ pub(super) fn remove(table: &mut Table, key: &str) {
 /// The known keys that hold what they may hold, as a table of their own, and a fault for each that does not.
 pub(super) fn admitted(table: &Table) -> (Table, Vec<ConfigError>) {
     let (mut good, mut faults) = (Table::new(), Vec::new());
-    for section in ["session", "session.window", "session.endpoint"] {
+    for section in ["history", "output", "session", "session.window", "session.endpoint", "text"] {
         if let Some(value) = get(table, section).filter(|value| !value.is_table()) {
             faults.push(fault(section, "a table".to_owned(), value));
         }
     }
     for &(key, kind) in KEYS {
         match get(table, key) {
+            Some(Value::Table(table)) if matches!(kind, Kind::Choices(_)) => {
+                set(&mut good, key, Value::Table(chosen(key, kind, table, &mut faults)));
+            }
+            Some(value) if matches!(kind, Kind::Replacements) && kind.admits(value) => {
+                let (usable, found) = text::replacements(key, value).unwrap_or((value.clone(), Vec::new()));
+                set(&mut good, key, usable);
+                faults.extend(found);
+            }
             Some(value) if kind.admits(value) => set(&mut good, key, value.clone()),
             Some(value) => faults.push(fault(key, kind.describe(), value)),
             None => {}
@@ -139,6 +183,16 @@ pub(super) fn admitted(table: &Table) -> (Table, Vec<ConfigError>) {
     }
     keep_release_below_onset(&mut good, &mut faults);
     (good, faults)
+}
+
+/// The entries of `table` that are of a kind's words, and a fault for each that is not.
+fn chosen(key: &str, kind: Kind, table: &Table, faults: &mut Vec<ConfigError>) -> Table {
+    let Kind::Choices(words) = kind else { return Table::new() };
+    let word = Kind::Choice(words);
+    for (name, value) in table.iter().filter(|(_, value)| !word.admits(value)) {
+        faults.push(fault(&format!("{key}.{name}"), word.describe(), value));
+    }
+    table.iter().filter(|(_, value)| word.admits(value)).map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
 /// The gate's two scores hang together: a value from the file must fit the other one, be it from the file or the default.

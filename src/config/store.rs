@@ -9,7 +9,7 @@ use std::{
 
 use toml::{Table, Value};
 
-use crate::config::{ConfigError, SCHEMA_VERSION, Settings, schema};
+use crate::config::{ConfigError, SCHEMA_VERSION, Settings, schema, text};
 
 /// Environment variable that names the folder of the settings file.
 const FOLDER_VARIABLE: &str = "DICTOSCOPE_CONFIG_DIR";
@@ -69,12 +69,12 @@ impl Settings {
     /// Reads the file at `path`. Never fails: what cannot be used is named in the notices. A file that is no TOML is
     /// renamed to `settings.toml.broken-N`; one from a newer program stays untouched and unused.
     pub fn load(path: &Path) -> Loaded {
-        let text = match fs::read(path) {
+        let content = match fs::read(path) {
             Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Loaded::default(),
             Err(source) => return defaults_because(&ConfigError::Read { path: path.to_owned(), source }),
         };
-        let table = match parse(path, &text) {
+        let table = match parse(path, &content) {
             Ok(table) => table,
             Err(error @ ConfigError::Newer { .. }) => return defaults_because(&error),
             Err(error) => {
@@ -91,9 +91,10 @@ impl Settings {
         for key in schema::unknown(&table) {
             log::warn!("{}: {key}: unknown, kept as it is", path.display());
         }
-        let (good, faults) = schema::admitted(&table);
+        let (mut good, faults) = schema::admitted(&table);
+        text::from_file(&mut good);
         let mut notices: Vec<String> =
-            faults.iter().map(|fault| format!("{}: {fault}; the default is used", path.display())).collect();
+            faults.iter().map(|fault| format!("{}: {fault}; {}", path.display(), fault.instead())).collect();
         let settings = good.try_into().unwrap_or_else(|error| {
             notices.push(format!("{}: {error}; the defaults are used", path.display()));
             Self::default()
@@ -123,7 +124,7 @@ impl Settings {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Table::new(),
             Err(source) => return Err(ConfigError::Read { path: path.to_owned(), source }),
         };
-        let (ours, defaults) = (Table::try_from(self)?, Table::try_from(Self::default())?);
+        let (ours, defaults) = (text::to_file(self)?, text::to_file(&Self::default())?);
         for &(key, _) in schema::KEYS {
             match schema::get(&ours, key) {
                 Some(value) => {

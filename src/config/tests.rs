@@ -4,8 +4,11 @@ use std::{fs, path::PathBuf};
 
 use tempfile::TempDir;
 
-use super::{ConfigError, EngineName, Settings, Theme, schema};
-use crate::session::{FeatureNorm, Punctuation, TopK};
+use super::{ConfigError, EngineName, Method, OutputSettings, Settings, Theme, TypeMode, schema};
+use crate::{
+    session::{CustomWords, FeatureNorm, Punctuation, TopK},
+    text::{Language, Replacement, TextSettings},
+};
 
 fn folder() -> (TempDir, PathBuf) {
     let folder = TempDir::new().unwrap();
@@ -38,6 +41,27 @@ fn changed() -> Settings {
     settings.session.feature_norm = FeatureNorm::Running;
     settings.session.punctuation = Punctuation::Leading;
     settings.session.top_k = TopK::from(5);
+    settings.session.custom_words = CustomWords { words: vec!["Dictoscope".to_owned(), "a b".to_owned()], boost: 2.5 };
+    settings.text = TextSettings {
+        language: Language::De,
+        fillers: true,
+        filler_words: vec!["tja".to_owned()],
+        commands: true,
+        command_table: [("absatz".to_owned(), "\n".to_owned())].into(),
+        numbers: true,
+        capitals: true,
+        replacements: vec![
+            Replacement { from: Some("a".to_owned()), to: "b".to_owned(), case: true, ..Replacement::default() },
+            Replacement { regex: Some("x+".to_owned()), words: Some(2), ..Replacement::default() },
+        ],
+    };
+    settings.output = OutputSettings {
+        mode: TypeMode::Utterance,
+        method: Method::Paste,
+        trailing_space: false,
+        submit: true,
+        applications: [("xterm".to_owned(), Method::PasteShift)].into(),
+    };
     settings
 }
 
@@ -151,6 +175,30 @@ fn a_wrong_value_is_named_and_the_others_hold() {
     loaded.settings.save(&path).unwrap();
     assert_eq!(fs::read_to_string(folder.path().join("settings.toml.broken-1")).unwrap(), text);
     assert_eq!(Settings::load(&path).notices, Vec::<String>::new());
+}
+
+#[test]
+fn a_rule_for_text_that_cannot_be_used_is_named_and_costs_no_other() {
+    let (_folder, path) = folder();
+    let text = "[text]\nwords = [\"Ann\"]\nboost = 99\nfiller_words = [1]\n[text.command_table]\ndot = \".\"\n\
+                [[text.replacements]]\nfrom = \"a\"\nto = \"b\"\n[[text.replacements]]\nregex = \"a(b\"\nto = \"\"\n\
+                [[text.replacements]]\nfrom = \"c\"\nfor = \"d\"\n";
+    fs::write(&path, text).unwrap();
+    let loaded = Settings::load(&path);
+    let all = loaded.notices.join("\n");
+    for expected in [
+        "text.boost: expected a number from 0 to 10, found 99",
+        "text.filler_words: expected a list of texts that are not empty, found [1]",
+        "text.replacements[1].regex: expected a regular expression, found \"a(b\": unclosed group",
+        "text.replacements[2]: expected a table with `from` or `regex`, `to`, `case` and `words`, found",
+    ] {
+        assert!(all.contains(expected), "{expected:?} is not in\n{all}");
+    }
+    assert_eq!(loaded.notices.len(), 4, "{all}");
+    let settings = loaded.settings;
+    assert_eq!(settings.session.custom_words, CustomWords { words: vec!["Ann".to_owned()], ..CustomWords::default() });
+    assert_eq!(settings.text.replacements.len(), 1);
+    assert_eq!(settings.text.command_table["dot"], ".");
 }
 
 #[test]

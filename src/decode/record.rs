@@ -21,7 +21,18 @@ pub struct Candidate {
 pub struct Suppressed {
     /// The token that the raw logits would have chosen.
     pub token: TokenId,
-    /// Its raw logit minus the chosen token's: what the suppression cost, at least 0.
+    /// Its raw logit minus that of the best allowed token: what the suppression cost, at least 0.
+    pub cost: f32,
+}
+
+/// The chosen token goes on with a custom word and won by the bonus for that.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Boosted {
+    /// The token that it overtook: the best allowed one by raw logits.
+    pub token: TokenId,
+    /// What the chosen token got on top of its raw logit.
+    pub bonus: f32,
+    /// The overtaken token's raw logit minus the chosen one's: what the bonus cost, from 0 to `bonus`.
     pub cost: f32,
 }
 
@@ -32,7 +43,7 @@ pub struct Decision {
     pub step: u64,
     /// Encoder frame the decision was made on.
     pub frame: EncIdx,
-    /// The token chosen (blank included): first of the largest allowed logits.
+    /// The token chosen (blank included): first of the largest allowed logits, with what custom words add to them.
     pub token: TokenId,
     /// Whether `token` is blank.
     pub is_blank: bool,
@@ -44,7 +55,7 @@ pub struct Decision {
     pub forced: bool,
     /// The largest raw logits of the token head, best first; suppressed tokens included.
     pub token_top: Vec<Candidate>,
-    /// Chosen token's raw logit minus the best other allowed one.
+    /// Chosen token's raw logit minus the best other allowed one; where custom words give bonuses, with them.
     pub token_margin: f32,
     /// ln Σ exp over the raw token head.
     pub token_lse: f32,
@@ -64,6 +75,9 @@ pub struct Decision {
     pub duration_probability: f32,
     /// What punctuation suppression kept from winning, if it changed the choice.
     pub suppressed: Option<Suppressed>,
+    /// What the bonus of a custom word overtook, if it changed the choice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boosted: Option<Boosted>,
     /// Fingerprint of the encoder frame that the joint got, if whoever made the record had it.
     #[serde(default)]
     pub encoder_sketch: Option<Sketch>,

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use crate::{
     decode::{
-        Decision, Punctuation, Suppressed,
+        Boosted, Decision, Punctuation, Suppressed, WordTrie,
         argmax::{best, log_sum_exp, top_k},
+        word_trie::Walk,
     },
     engine::{EncoderOutput, Engine, EngineError, JointLogits, Prediction, PredictorState, Sketch, TokenId},
     units::EncIdx,
@@ -31,6 +32,8 @@ pub struct TdtRules {
 pub struct TdtDecoder {
     rules: Arc<TdtRules>,
     punctuation: Punctuation,
+    words: Option<Arc<WordTrie>>,
+    walk: Walk,
     top_k: usize,
     prediction: Option<Prediction>,
     cursor: EncIdx,
@@ -47,6 +50,8 @@ impl TdtDecoder {
         Self {
             rules,
             punctuation: Punctuation::Off,
+            words: None,
+            walk: Walk::default(),
             top_k: 2,
             prediction: None,
             cursor: start,
@@ -61,6 +66,17 @@ impl TdtDecoder {
     /// Acts from the next step on.
     pub fn set_punctuation(&mut self, punctuation: Punctuation) {
         self.punctuation = punctuation;
+    }
+
+    /// Custom words, if there are any; they act from the next word on.
+    pub fn set_words(&mut self, words: Option<&Arc<WordTrie>>) {
+        let same = match (&self.words, words) {
+            (Some(old), Some(new)) => Arc::ptr_eq(old, new),
+            (old, new) => old.is_none() && new.is_none(),
+        };
+        if !same {
+            (self.words, self.walk) = (words.cloned(), Walk::default());
+        }
     }
 
     /// Candidates kept per decision, at least 2; acts from the next step on.
@@ -140,6 +156,10 @@ impl TdtDecoder {
             let mut next = Prediction::default();
             engine.predict(decision.token, &prediction.state, &mut next)?;
             self.prediction = Some(next);
+            if let Some(words) = &self.words {
+                let cost = decision.boosted.map_or(0.0, |boosted| boosted.cost);
+                self.walk = words.follow(&self.walk, decision.token, cost);
+            }
             self.symbols_on_frame += 1;
             self.has_word |= !self.is_maskable(decision.token.0 as usize);
             stuck = self.symbols_on_frame >= self.rules.max_symbols;
@@ -161,8 +181,12 @@ impl TdtDecoder {
         let JointLogits { tokens, durations } = &self.logits;
         let blank = self.rules.blank;
         let masks = self.punctuation.acts(self.has_word);
-        let (token, token_margin) = best(tokens, |index| !(masks && self.is_maskable(index)))?;
+        let allowed = |index: usize| !(masks && self.is_maskable(index));
+        let (best_allowed, margin) = best(tokens, allowed)?;
         let (raw_token, _) = best(tokens, |_| true)?;
+        let lifted = self.lift(best_allowed, &allowed);
+        let (token, token_margin) =
+            lifted.as_ref().and_then(|lifted| best(lifted, allowed)).unwrap_or((best_allowed, margin));
         let (duration_index, duration_margin) = best(durations, |_| true)?;
         let duration = *self.rules.durations.get(duration_index)?;
         let token_lse = log_sum_exp(tokens);
@@ -186,11 +210,26 @@ impl TdtDecoder {
             duration_lse,
             duration_probability: (durations[duration_index] - duration_lse).exp(),
             duration_logits: durations.clone(),
-            suppressed: (raw_token != token)
-                .then(|| Suppressed { token: TokenId(raw_token as u32), cost: tokens[raw_token] - tokens[token] }),
+            suppressed: (raw_token != best_allowed).then(|| Suppressed {
+                token: TokenId(raw_token as u32),
+                cost: tokens[raw_token] - tokens[best_allowed],
+            }),
+            boosted: lifted.filter(|_| token != best_allowed).map(|lifted| Boosted {
+                token: TokenId(best_allowed as u32),
+                bonus: lifted[token] - tokens[token],
+                cost: tokens[best_allowed] - tokens[token],
+            }),
             encoder_sketch: None,
             predictor_sketch: None,
         })
+    }
+
+    /// The logits with the bonuses of custom words, if there are any. Blank and punctuation stay what they are: a bonus decides
+    /// which piece is written, never whether one is.
+    fn lift(&self, winner: usize, allowed: &impl Fn(usize) -> bool) -> Option<Vec<f32>> {
+        let words = self.words.as_ref()?;
+        let stays = winner as u32 == self.rules.blank.0 || self.is_maskable(winner);
+        if stays { None } else { words.lift(&self.walk, &self.logits.tokens, winner, allowed) }
     }
 
     fn is_maskable(&self, token: usize) -> bool {

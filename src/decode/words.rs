@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// A word as it is shown, with the decisions behind it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Word {
     /// Text without surrounding white space.
     pub text: String,

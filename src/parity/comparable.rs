@@ -70,6 +70,7 @@ pub(super) fn declared(a: &Header, b: &Header) -> Vec<FieldDifference> {
             "settings": {
                 "feature_norm": header.settings.feature_norm,
                 "punctuation": header.settings.punctuation,
+                "custom_words": header.settings.custom_words,
             },
             "input": header.input,
         })

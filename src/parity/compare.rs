@@ -196,7 +196,7 @@ pub fn compare(a: &Run<'_>, b: &Run<'_>, options: &CompareOptions) -> Result<Com
         rounding.unwrap_or(if same_tokens { Class::Shifted } else { Class::Semantic })
     });
     if let (None, Some(first), Some(Class::Semantic | Class::Shifted)) = (&cause, &divergence, class) {
-        cause = Some(unexplained(first, &steps_a));
+        cause = Some(unexplained(first, &steps_a, &steps_b));
     }
     let hints = hint::hints(a, b, &steps_a, &steps_b, &index_faults, cause.as_ref());
     let index_holds = !options.check_index || index_faults.iter().all(Vec::is_empty);
@@ -267,19 +267,22 @@ fn rule_cause(first: &Divergence, faults: &IndexFaults, a: &[Step<'_>], b: &[Ste
 }
 
 /// A divergence that neither inputs nor logits explain.
-fn unexplained(first: &Divergence, steps: &[Step<'_>]) -> Cause {
+fn unexplained(first: &Divergence, steps: &[Step<'_>], others: &[Step<'_>]) -> Cause {
     let delta = first.evidence.map_or(0.0, |evidence| evidence.logit_max_abs);
     let margin = |side: &Option<SideStep>| {
         side.as_ref().map_or(0.0, |s| if first.field == "duration" { s.duration_margin } else { s.token_margin })
     };
-    let what = match first.field {
-        "token" | "duration" => format!(
+    let pair = steps.get(first.index[0]).zip(others.get(first.index[1]));
+    let boosted = pair.and_then(|(one, other)| hint::boost_words(one.decision(), other.decision()));
+    let what = match (first.field, boosted) {
+        (_, Some(boosted)) => boosted,
+        ("token" | "duration", _) => format!(
             "inputs and logits agree, but the margins ({:.4} and {:.4}) are not below twice the logits' difference ({delta:.1e})",
             margin(&first.a),
             margin(&first.b)
         ),
-        "length" => "inputs and logits agree, but one run ends here".to_owned(),
-        field => format!("inputs and logits agree, but the {field} does not follow in the same way"),
+        ("length", _) => "inputs and logits agree, but one run ends here".to_owned(),
+        (field, _) => format!("inputs and logits agree, but the {field} does not follow in the same way"),
     };
     let hop = steps.get(first.index[0]).or(steps.last()).map_or(0, |step| step.hop);
     Cause { stage: Stage::Rule, hop, step: Some(first.index[0]), what }

@@ -232,6 +232,10 @@ impl<E: Engine> Engine for Checked<E> {
         self.inner.joint_rows(frames, dim, prediction, out)
     }
 
+    fn expect(&mut self, decisions: &[(TokenId, usize)]) {
+        self.inner.expect(decisions);
+    }
+
     fn fetch(&mut self, prediction: &mut Prediction) -> Result<(), EngineError> {
         self.inner.fetch(prediction)
     }

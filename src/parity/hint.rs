@@ -1,6 +1,7 @@
 //! What the figures point to: the usual mistakes of a port, each with the sign by which it is told.
 
 use crate::{
+    decode::Decision,
     features::{FrontEnd, mel_filterbank},
     parity::{
         compare::{Cause, IndexFaults},
@@ -56,6 +57,19 @@ pub(super) fn distance_words(distance: Option<Distance>) -> String {
         }
         Some(Distance { rms, cosine, .. }) => format!("rms ≈ {rms:.2e}, cosine ≈ {cosine:.6}"),
     }
+}
+
+/// What custom words have to do with two decisions on the same logits, if one of them won by a bonus and the other did not.
+pub(super) fn boost_words(a: &Decision, b: &Decision) -> Option<String> {
+    let (name, boosted, token) = match (a.boosted, b.boosted) {
+        (Some(boosted), None) => ("A", boosted, a.token),
+        (None, Some(boosted)) => ("B", boosted, b.token),
+        _ => return None,
+    };
+    Some(format!(
+        "inputs and logits agree, but in {name} token {} goes on with a custom word and overtook {} by a bonus of {:.3} (cost {:.3})",
+        token.0, boosted.token.0, boosted.bonus, boosted.cost
+    ))
 }
 
 /// Everything the figures point to, in the order of the pipeline.

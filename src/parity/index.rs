@@ -33,7 +33,7 @@ pub enum Rule {
     Cursor,
     /// A decision lies between the commit lines of its hop.
     Hop,
-    /// The token is the first of the largest logits of the token head.
+    /// The token is the first of the largest logits of the token head, or what suppression or a bonus made of it.
     TokenArgmax,
     /// The token is an entry of the token head.
     TokenRange,
@@ -116,10 +116,22 @@ fn token_range_fault(step: &Step<'_>, contract: &Contract) -> Option<String> {
 
 fn token_fault(step: &Step<'_>) -> Option<String> {
     let decision = step.decision();
+    // With both a suppressed and a boosted token, the suppressed one is the best.
     if let Some(suppressed) = decision.suppressed {
         let best = decision.token_top.first()?.token;
         return (best != suppressed.token)
             .then(|| format!("expected the suppressed token {} to be the best, found {}", suppressed.token.0, best.0));
+    }
+    if let Some(boosted) = decision.boosted {
+        let (best, cost) = (decision.token_top.first()?.token, boosted.cost);
+        if !(0.0..=boosted.bonus).contains(&cost) {
+            return Some(format!(
+                "expected a custom word's bonus of at least its cost {cost}, found {}",
+                boosted.bonus
+            ));
+        }
+        return (best != boosted.token)
+            .then(|| format!("expected the overtaken token {} to be the best, found {}", boosted.token.0, best.0));
     }
     let best = decision.token_top.iter().min_by(|a, b| b.logit.total_cmp(&a.logit).then(a.token.cmp(&b.token)))?;
     (best.token != decision.token)

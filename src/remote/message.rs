@@ -12,6 +12,8 @@ pub enum Order {
     Start,
     /// Stop it: what was said is transcribed to its end.
     Stop,
+    /// Stop it and throw away what is not committed yet; nothing happens if it stands.
+    Cancel,
     /// What it does now.
     Status,
     /// Go on with another engine.

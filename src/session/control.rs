@@ -69,6 +69,11 @@ impl Control {
                 self.start(&source);
             }
             Command::Stop => self.stop(),
+            Command::Cancel => {
+                // First, so that nothing of what the source still delivers is decoded.
+                self.hand_over(Work::Cancel);
+                self.stop();
+            }
             Command::Set(setting) => self.hand_over(Work::Set(setting)),
             Command::StartTrace { audio } => self.hand_over(Work::StartTrace { audio }),
             Command::StopTrace => self.hand_over(Work::StopTrace),

@@ -72,6 +72,9 @@ impl std::fmt::Debug for Tracing {
 /// Dropping the guest ends what it keeps.
 pub type OpenJournal = Box<dyn FnMut(&str, &EngineInfo) -> Box<dyn Probe + Send> + Send>;
 
+/// Makes the guest that types the words of a source; called for each source on the inference thread.
+pub type OpenTyping = Box<dyn FnMut() -> Box<dyn Probe + Send> + Send>;
+
 /// Who writes a live session down.
 #[derive(Default)]
 pub struct Guests {
@@ -79,11 +82,17 @@ pub struct Guests {
     pub tracing: Option<Tracing>,
     /// A journal of its words.
     pub journal: Option<OpenJournal>,
+    /// Types its words into the focused window.
+    pub typing: Option<OpenTyping>,
 }
 
 impl std::fmt::Debug for Guests {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { tracing, journal } = self;
-        f.debug_struct("Guests").field("tracing", tracing).field("journal", &journal.is_some()).finish()
+        let Self { tracing, journal, typing } = self;
+        f.debug_struct("Guests")
+            .field("tracing", tracing)
+            .field("journal", &journal.is_some())
+            .field("typing", &typing.is_some())
+            .finish()
     }
 }

@@ -115,15 +115,15 @@ impl Probe for LiveProbe {
                 self.outbox.send(Event::UtteranceEnd { at: at.sample(), reason });
             }
             Stage::Setting(at, setting) => {
-                self.plot(PlotItem::Setting(at, *setting));
-                self.outbox.send(Event::SettingApplied { at: at.sample(), setting: *setting });
+                self.plot(PlotItem::Setting(at, setting.clone()));
+                self.outbox.send(Event::SettingApplied { at: at.sample(), setting: setting.clone() });
             }
             Stage::Gap(at, samples) => {
                 self.snapshot.lost_samples += samples;
                 self.plot(PlotItem::Gap(at.enc(), samples));
                 self.outbox.send(Event::AudioLost { at, samples });
             }
-            Stage::Audio(_) | Stage::Samples(_) | Stage::Encoder(_) | Stage::Step(_) => {}
+            Stage::Audio(_) | Stage::Samples(_) | Stage::Encoder(_) | Stage::Step(_) | Stage::Cancelled => {}
         }
     }
 }

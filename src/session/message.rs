@@ -33,6 +33,8 @@ pub enum Command {
     Start(Source),
     /// Stop: what was spoken so far is transcribed and committed, then [`Event::Stopped`] comes.
     Stop,
+    /// Stop and throw away what is not committed yet; [`Event::Stopped`] comes at once.
+    Cancel,
     /// Change a setting from the next hop on.
     Set(Setting),
     /// List the input devices: answered by [`Event::Devices`].

@@ -24,13 +24,14 @@ mod worker;
 
 pub use crate::engine::EngineInfo;
 pub use error::SessionError;
-pub use guests::{Engines, Guests, OpenEngine, OpenJournal, OpenTrace, TraceGuest, Tracing};
+pub use guests::{Engines, Guests, OpenEngine, OpenJournal, OpenTrace, OpenTyping, TraceGuest, Tracing};
 pub use handle::{LiveHandle, Waker};
 pub use live::{HopPlot, HopTiming, LevelSnapshot, LiveSnapshot, PlotItem};
 pub use message::{Command, DeviceEntry, Event, Ready, Source};
 pub use pipeline::Session;
 pub use probe::{EndReason, Probe, Stage, StepTensors, Window};
 pub use settings::{
-    EndpointSettings, FeatureNorm, Normalization, Punctuation, SessionSettings, Setting, TopK, WindowSettings,
+    CustomWords, EndpointSettings, FeatureNorm, Normalization, Punctuation, SessionSettings, Setting, TopK,
+    WindowSettings,
 };
 pub use stopwatch::StageTimer;

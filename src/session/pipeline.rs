@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     audio::AudioBlock,
-    decode::{TdtRules, Vocabulary},
+    decode::{CustomWords, TdtRules, Vocabulary, WordTrie},
     engine::{Contract, Engine, EngineInfo},
     features::FeatureFrames,
     models::Model,
@@ -34,6 +34,7 @@ pub struct Session {
     vocabulary: Vocabulary,
     rules: Arc<TdtRules>,
     settings: SessionSettings,
+    words: Option<Arc<WordTrie>>,
     /// Changes that wait for the next hop.
     pending: Vec<Setting>,
     whole_file: bool,
@@ -86,6 +87,7 @@ impl Session {
             hopper: Hopper::new(&contract.front_end),
             state: State::Listening(EncIdx(0)),
             rules: Arc::new(rules),
+            words: WordTrie::new(&settings.custom_words, &vocabulary).map(Arc::new),
             pending: Vec::new(),
             whole_file: false,
             engine,
@@ -93,8 +95,8 @@ impl Session {
             vocabulary,
             settings,
         };
-        session.check(&Setting::Window(settings.window))?;
-        session.check(&Setting::Endpoint(settings.endpoint))?;
+        session.check(&Setting::Window(session.settings.window))?;
+        session.check(&Setting::Endpoint(session.settings.endpoint))?;
         Ok(session)
     }
 
@@ -126,6 +128,11 @@ impl Session {
     /// Settings as they act now.
     pub fn settings(&self) -> &SessionSettings {
         &self.settings
+    }
+
+    /// Custom words that the model has no pieces for.
+    pub fn unwritable_words(&self) -> &[String] {
+        self.words.as_ref().map_or(&[], |words| words.unwritable())
     }
 
     /// The model's longest window in encoder frames.
@@ -239,6 +246,20 @@ impl Session {
         Ok(())
     }
 
+    /// Throws away what is not committed and ends an open utterance at its commit line. The session can be pushed to
+    /// again, from [`Session::next_start`] on.
+    pub fn cancel(&mut self, probe: &mut dyn Probe) {
+        probe.on(Stage::Cancelled);
+        let end = self.timeline.end();
+        if let State::Speaking(utterance) = &self.state {
+            let at = utterance.commit_line();
+            self.state = State::Listening(end.enc());
+            probe.on(Stage::Tail(&[]));
+            probe.on(Stage::UtteranceEnd(at, EndReason::Cancelled));
+        }
+        self.gate.reset(end);
+    }
+
     /// As new, at position 0 and with the settings as they are; the engine is kept. What was not finished is forgotten.
     pub fn reset(&mut self) {
         self.timeline = Timeline::new(self.longest_window() as usize);
@@ -287,7 +308,7 @@ impl Session {
         let start = from.max(self.timeline.first_frame());
         let policy = if self.whole_file { Policy::Whole } else { Policy::Stream(self.settings.window) };
         let mut utterance = Utterance::new(&self.rules, policy, self.longest_window(), start);
-        utterance.configure(&self.settings);
+        utterance.configure(&self.settings, self.words.as_ref());
         self.state = State::Speaking(Box::new(utterance));
         probe.on(Stage::UtteranceStart(start));
     }
@@ -333,20 +354,16 @@ impl Session {
 
     fn apply_pending(&mut self, at: EncIdx, probe: &mut dyn Probe) {
         for setting in std::mem::take(&mut self.pending) {
-            match setting {
-                Setting::Window(window) => self.settings.window = window,
-                Setting::Endpoint(endpoint) => {
-                    self.settings.endpoint = endpoint;
-                    self.gate.set(endpoint);
-                }
-                Setting::FeatureNorm(norm) => self.settings.feature_norm = norm,
-                Setting::Punctuation(punctuation) => self.settings.punctuation = punctuation,
-                Setting::TopK(top_k) => self.settings.top_k = top_k,
+            self.settings.take(&setting);
+            match &setting {
+                Setting::Endpoint(endpoint) => self.gate.set(*endpoint),
+                Setting::CustomWords(words) => self.words = WordTrie::new(words, &self.vocabulary).map(Arc::new),
+                _ => {}
             }
             if let State::Speaking(utterance) = &mut self.state {
-                utterance.configure(&self.settings);
-                if let (Setting::Window(window), false) = (setting, self.whole_file) {
-                    utterance.set_window(window);
+                utterance.configure(&self.settings, self.words.as_ref());
+                if let (Setting::Window(window), false) = (&setting, self.whole_file) {
+                    utterance.set_window(*window);
                 }
             }
             probe.on(Stage::Setting(at, &setting));
@@ -368,6 +385,9 @@ impl Session {
                 ("silence in seconds", endpoint.silence_secs, 0.1, 60.0),
                 ("pre-roll in seconds", endpoint.pre_roll_secs, 0.0, 5.0),
             ],
+            Setting::CustomWords(words) => {
+                &[("boost in logits", f64::from(words.boost), 0.0, f64::from(CustomWords::MOST))]
+            }
             Setting::FeatureNorm(_) | Setting::Punctuation(_) | Setting::TopK(_) => &[],
         };
         for (setting, found, low, high) in checks.iter().copied() {

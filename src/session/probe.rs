@@ -53,6 +53,8 @@ pub enum EndReason {
     Stopped,
     /// Audio was lost: what came before the gap is committed, and a new utterance begins after it.
     Gap,
+    /// Dictation was cancelled: what was not committed yet was thrown away.
+    Cancelled,
 }
 
 /// What an observer may look at, in the order in which it happens.
@@ -85,6 +87,8 @@ pub enum Stage<'a> {
     HopEnd(&'a Window),
     /// An utterance ended at this frame.
     UtteranceEnd(EncIdx, EndReason),
+    /// Dictation was cancelled: what is not committed will not be. An open utterance ends next.
+    Cancelled,
     /// A setting acts from this frame on.
     Setting(EncIdx, &'a Setting),
     /// Samples missing in the source before this position.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 pub use crate::{
-    decode::Punctuation,
+    decode::{CustomWords, Punctuation},
     features::{FeatureNorm, Normalization},
 };
 
@@ -69,7 +69,7 @@ impl Default for EndpointSettings {
 }
 
 /// Everything a session can be told.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SessionSettings {
     /// Window re-encoding.
@@ -82,9 +82,26 @@ pub struct SessionSettings {
     pub punctuation: Punctuation,
     /// How many candidates of the token head each decision keeps; at least 2.
     pub top_k: TopK,
+    /// Words that the decoder is drawn to.
+    #[serde(skip_serializing_if = "CustomWords::is_default")]
+    pub custom_words: CustomWords,
     /// End after this many committed decisions.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub debug_steps: Option<u64>,
+}
+
+impl SessionSettings {
+    /// Takes one change over.
+    pub fn take(&mut self, setting: &Setting) {
+        match setting {
+            Setting::Window(window) => self.window = *window,
+            Setting::Endpoint(endpoint) => self.endpoint = *endpoint,
+            Setting::FeatureNorm(norm) => self.feature_norm = *norm,
+            Setting::Punctuation(punctuation) => self.punctuation = *punctuation,
+            Setting::TopK(top_k) => self.top_k = *top_k,
+            Setting::CustomWords(words) => self.custom_words.clone_from(words),
+        }
+    }
 }
 
 /// Candidates kept per decision, at least 2.
@@ -118,7 +135,7 @@ impl From<TopK> for usize {
 }
 
 /// One change, applied from the next hop on.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Setting {
     /// New window sizes.
@@ -131,4 +148,6 @@ pub enum Setting {
     Punctuation(Punctuation),
     /// New number of candidates.
     TopK(TopK),
+    /// New words.
+    CustomWords(CustomWords),
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    decode::{TdtDecoder, TdtRules, Vocabulary, Word, WordToken, words_from_tokens},
+    decode::{TdtDecoder, TdtRules, Vocabulary, Word, WordToken, WordTrie, words_from_tokens},
     features::RunningStats,
     session::{
         SessionSettings, Window, WindowSettings,
@@ -63,8 +63,9 @@ impl Utterance {
         self.planner.commit_line()
     }
 
-    /// Hands the decoder its settings.
-    pub(super) fn configure(&mut self, settings: &SessionSettings) {
+    /// Hands the decoder its settings; `words`: the custom ones among them, made ready.
+    pub(super) fn configure(&mut self, settings: &SessionSettings, words: Option<&Arc<WordTrie>>) {
+        self.progress.decoder.set_words(words);
         self.progress.decoder.set_punctuation(settings.punctuation);
         self.progress.decoder.set_top_k(settings.top_k.get());
     }

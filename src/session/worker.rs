@@ -20,6 +20,8 @@ use crate::{
 pub(super) enum Work {
     /// Blocks of a new source, from position 0, and its name. The ring is abandoned when the source has ended.
     Attach(rtrb::Consumer<AudioBlock>, String),
+    /// The source is given up with what it still holds.
+    Cancel,
     Set(Setting),
     StartTrace {
         audio: bool,
@@ -44,8 +46,8 @@ pub(super) struct Worker {
     probe: LiveProbe,
     guests: Guests,
     trace: Option<TraceGuest>,
-    /// Keeps the words of the source that is attached.
-    journal: Option<Box<dyn Probe + Send>>,
+    /// Keep and type the words of the source that is attached.
+    keepers: Option<Keepers>,
     /// The newest trace keeps the sound too.
     trace_audio: bool,
     session: Option<Session>,
@@ -55,6 +57,9 @@ pub(super) struct Worker {
     source_name: String,
     failures: u32,
 }
+
+/// The journal and the typing of one source.
+type Keepers = (Option<Box<dyn Probe + Send>>, Option<Box<dyn Probe + Send>>);
 
 /// A source and where its position 0 lies in the session.
 struct Attached {
@@ -84,7 +89,7 @@ impl Worker {
             probe,
             guests,
             trace: None,
-            journal: None,
+            keepers: None,
             trace_audio: false,
             session: None,
             stranded: None,
@@ -137,7 +142,7 @@ impl Worker {
                 session
             }
             // Made before the old one is given up.
-            None => Session::new(&model, engine, self.settings).map_err(|error| error.to_string())?,
+            None => Session::new(&model, engine, self.settings.clone()).map_err(|error| error.to_string())?,
         };
         let traced = self.trace.is_some() && (goes_on || self.session.is_some());
         self.stranded = None;
@@ -151,9 +156,13 @@ impl Worker {
             pieces: session.vocabulary().pieces().clone(),
             mel_bins: contract.front_end.mel_bins,
         }));
+        for word in session.unwritable_words() {
+            let text = format!("Custom word {word:?}: the model has no pieces to write it with.");
+            self.probe.outbox.send(Event::Notice(text));
+        }
         self.failures = 0;
         self.session = Some(session);
-        self.open_journal();
+        self.open_keepers();
         // One trace is about one engine.
         if traced {
             self.stop_trace();
@@ -201,11 +210,12 @@ impl Worker {
                 self.probe.snapshot.lost_samples = 0;
                 self.source = Some(Attached { blocks, offset });
                 self.source_name = name;
-                self.open_journal();
+                self.open_keepers();
             }
+            Work::Cancel => self.cancel(),
             Work::Set(setting) => {
                 let Some(session) = &mut self.session else { return };
-                if let Err(error) = session.set(setting) {
+                if let Err(error) = session.set(setting.clone()) {
                     self.probe.outbox.send(Event::SettingRefused { setting, reason: error.to_string() });
                 }
             }
@@ -218,13 +228,25 @@ impl Worker {
     }
 
     /// Begins to keep the words of the source, once there are both a source and an engine.
-    fn open_journal(&mut self) {
-        let (Some(open), Some(session), Some(_), None) =
-            (&mut self.guests.journal, &self.session, &self.source, &self.journal)
-        else {
+    fn open_keepers(&mut self) {
+        let (Some(session), Some(_), None) = (&self.session, &self.source, &self.keepers) else { return };
+        let Guests { journal, typing, .. } = &mut self.guests;
+        let journal = journal.as_mut().map(|open| open(&self.source_name, session.engine_info()));
+        self.keepers = Some((journal, typing.as_mut().map(|open| open())));
+    }
+
+    /// Ends the source without looking at what it still holds, and throws away what is not committed.
+    fn cancel(&mut self) {
+        if self.source.take().is_none() {
             return;
-        };
-        self.journal = Some(open(&self.source_name, session.engine_info()));
+        }
+        let mut trace = self.trace.as_mut().map(|trace| &mut trace.probe);
+        if let Some(session) = self.session.as_mut().or(self.stranded.as_mut()) {
+            session.cancel(&mut (&mut self.keepers, (&mut self.probe, &mut trace)));
+        }
+        self.keepers = None;
+        self.probe.publish(0);
+        self.probe.outbox.send(Event::Stopped);
     }
 
     fn start_trace(&mut self, audio: bool) {
@@ -261,18 +283,18 @@ impl Worker {
         let hops = self.probe.hops;
         let mut trace = self.trace.as_mut().map(|trace| &mut trace.probe);
         // The journal first: words are on their way to the disk before anybody sees them.
-        let mut journal = self.journal.as_mut();
+        let mut keepers = self.keepers.as_mut();
         let done = match source.blocks.pop() {
             Ok(block) => {
                 let start = SampleIdx(source.offset.0 + block.start.0);
                 let block = AudioBlock::new(start, block.samples());
                 self.probe.plot_level(&block);
-                guarded(|| session.push(&block, &mut (&mut journal, (&mut self.probe, &mut trace))))
+                guarded(|| session.push(&block, &mut (&mut keepers, (&mut self.probe, &mut trace))))
                     .map(|()| Next::Continue)
             }
             // Abandoned is asked before empty: a block pushed in between is not lost.
             Err(_) if session.is_exhausted() || source.blocks.is_abandoned() && source.blocks.is_empty() => {
-                guarded(|| session.finish(&mut (&mut journal, (&mut self.probe, &mut trace)))).map(|()| Next::Idle)
+                guarded(|| session.finish(&mut (&mut keepers, (&mut self.probe, &mut trace)))).map(|()| Next::Idle)
             }
             Err(_) => return Next::Wait(TICK),
         };
@@ -282,7 +304,7 @@ impl Worker {
                 self.failures = 0;
                 if self.probe.hops != hops || matches!(next, Next::Idle) {
                     self.probe.publish(queued);
-                    if let Some(reason) = journal.as_mut().and_then(Probe::fault) {
+                    if let Some(reason) = keepers.as_mut().and_then(Probe::fault) {
                         self.probe.outbox.send(Event::Notice(reason));
                     }
                     if trace.is_some_and(|trace| {
@@ -293,7 +315,7 @@ impl Worker {
                 }
                 if matches!(next, Next::Idle) {
                     self.source = None;
-                    self.journal = None;
+                    self.keepers = None;
                     self.probe.outbox.send(Event::Stopped);
                 }
                 next

@@ -227,9 +227,9 @@ impl Probe for TraceProbe {
             Stage::Committed(words) => self.pending.push(Line::Committed { words: words.to_vec() }),
             Stage::HopEnd(_) => self.end_hop(timing.unwrap_or_default()),
             Stage::UtteranceEnd(frame, reason) => _ = self.writer.write(Line::UtteranceEnd { frame, reason }),
-            Stage::Setting(frame, setting) => _ = self.writer.write(Line::Setting { frame, setting: *setting }),
+            Stage::Setting(frame, setting) => _ = self.writer.write(Line::Setting { frame, setting: setting.clone() }),
             Stage::Gap(at, samples) => _ = self.writer.write(Line::Gap { at, samples }),
-            Stage::Tail(_) => {}
+            Stage::Tail(_) | Stage::Cancelled => {}
         }
     }
 
@@ -256,7 +256,7 @@ pub fn header(session: &Session, path: &Path, options: &TraceOptions) -> Header 
         started_unix_secs: started.as_secs_f64(),
         contract: session.contract().clone(),
         engine: session.engine_info().clone(),
-        settings: *session.settings(),
+        settings: session.settings().clone(),
         whole_file: session.is_whole_file(),
         source: options.source.clone(),
         input: options.input,

@@ -1,12 +1,20 @@
 //! The window on a display: drains the threads, also while hidden, and hands what is left to [`Screen`].
 
-use std::{any::Any, fmt, sync::Arc, time::Duration};
+use std::{
+    any::Any,
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use crossbeam_channel::Receiver;
 use eframe::{CreationContext, egui};
 
 use crate::{
-    config::Settings,
+    config::{OutputSettings, Settings},
     session::{Command, LiveHandle, Source, Waker},
     ui::{
         ask::{Ask, Asked},
@@ -25,6 +33,8 @@ pub struct Connection {
     pub live: LiveHandle,
     /// Orders from outside; they come with a call of the waker.
     pub asked: Option<Receiver<Asked>>,
+    /// What typing into other windows needs of this one.
+    pub typing: Option<Typing>,
     /// What went wrong while they were made.
     pub notices: Vec<String>,
     /// Whatever must live as long as the window.
@@ -34,6 +44,22 @@ pub struct Connection {
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connection").field("live", &self.live).field("asked", &self.asked).finish_non_exhaustive()
+    }
+}
+
+/// What is between this window and whoever types into others.
+pub struct Typing {
+    /// What the user should read, as it comes.
+    pub told: Receiver<String>,
+    /// Takes what the user wants typed, when it changed.
+    pub set: Box<dyn FnMut(&OutputSettings)>,
+    /// Set while this window has the focus: nothing is typed then.
+    pub own_focus: Arc<AtomicBool>,
+}
+
+impl fmt::Debug for Typing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Typing").field("own_focus", &self.own_focus).finish_non_exhaustive()
     }
 }
 
@@ -75,6 +101,9 @@ pub fn run(options: UiOptions) -> Result<(), UiError> {
 struct App {
     handle: LiveHandle,
     asked: Option<Receiver<Asked>>,
+    typing: Option<Typing>,
+    /// What is typed, as whoever types was told.
+    output: OutputSettings,
     /// Lives as long as the window.
     _keep: Option<Box<dyn Any>>,
     screen: Screen,
@@ -96,7 +125,7 @@ impl App {
         // Blocks come a hundred times a second; asking for a frame a little later joins them into one.
         let frame_time = screen.frame_time;
         let waker: Waker = Arc::new(move || ctx.request_repaint_after(frame_time));
-        let Connection { live: handle, asked, notices: more, keep } = connect(waker);
+        let Connection { live: handle, asked, typing, notices: more, keep } = connect(waker);
         for notice in notices.into_iter().chain(more) {
             screen.model.say(Severity::Warning, notice);
         }
@@ -106,6 +135,8 @@ impl App {
         Self {
             handle,
             asked,
+            typing,
+            output: settings.output.clone(),
             _keep: keep,
             screen,
             save,
@@ -137,6 +168,20 @@ impl App {
             }
             // Who asked may have gone.
             let _ = answer.send(self.screen.ask(&ask));
+        }
+    }
+
+    /// Hears and tells whoever types.
+    fn follow_typing(&mut self, ctx: &egui::Context) {
+        let Some(typing) = &mut self.typing else { return };
+        typing.own_focus.store(ctx.input(|input| input.focused), Ordering::SeqCst);
+        for message in typing.told.try_iter() {
+            self.screen.model.say(Severity::Warning, message);
+        }
+        let wanted = &self.screen.settings().output;
+        if *wanted != self.output {
+            (typing.set)(wanted);
+            self.output.clone_from(wanted);
         }
     }
 
@@ -180,6 +225,7 @@ impl eframe::App for App {
         self.screen.model.tick(now_secs);
         self.drain();
         self.obey(ctx);
+        self.follow_typing(ctx);
         self.send();
     }
 

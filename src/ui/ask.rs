@@ -20,6 +20,8 @@ pub enum Ask {
     Start,
     /// Stop it; nothing happens if it stands.
     Stop,
+    /// Stop it and throw away what is not committed yet; nothing happens if it stands.
+    Cancel,
     /// What the window does now.
     Status,
     /// Go on with another engine, by its name in the settings.
@@ -46,6 +48,7 @@ impl Screen {
             Ask::Toggle => self.toggle(),
             Ask::Start => (!running).then(|| self.toggle()).flatten(),
             Ask::Stop => running.then_some(Command::Stop),
+            Ask::Cancel => self.model.cancel(),
             Ask::Status | Ask::Show => None,
             Ask::Engine(name) if EngineName::parse(name).is_some() => Some(Command::UseEngine(name.clone())),
             Ask::Engine(name) => {
@@ -95,6 +98,11 @@ mod tests {
         screen.model.apply(Event::Started { source: "desk".into() });
         screen.ask(&Ask::Toggle).unwrap();
         assert!(matches!(&screen.take_commands()[..], [Command::Stop]));
+        screen.ask(&Ask::Cancel).unwrap();
+        assert!(matches!(&screen.take_commands()[..], [Command::Cancel]), "also while the rest is being transcribed");
+        screen.model.apply(Event::Stopped);
+        screen.ask(&Ask::Cancel).unwrap();
+        assert!(screen.take_commands().is_empty(), "nothing runs");
         screen.ask(&Ask::Engine("onnxruntime".into())).unwrap();
         assert!(matches!(&screen.take_commands()[..], [Command::UseEngine(name)] if name == "onnxruntime"));
         let refused = screen.ask(&Ask::Engine("tract".into())).unwrap_err();

@@ -16,7 +16,7 @@ mod theme;
 mod transcript;
 mod window;
 
-pub use app::{Connect, Connection, Save, UiOptions, run};
+pub use app::{Connect, Connection, Save, Typing, UiOptions, run};
 pub use ask::{Ask, Asked};
 pub use model::UiModel;
 pub use recording::{Difference, OtherRun, Recording, run_recorded};

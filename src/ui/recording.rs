@@ -6,6 +6,7 @@ use crate::{
     config::Theme,
     decode::Decision,
     session::{Event, PlotItem, Ready, SessionSettings},
+    text::TextSettings,
     ui::{
         screen::Screen,
         window::{self, UiError},
@@ -22,6 +23,8 @@ pub struct Recording {
     pub ready: Ready,
     /// Settings at its beginning.
     pub settings: SessionSettings,
+    /// Rules for the text that is shown.
+    pub text: TextSettings,
     /// What it told, in order: committed words, ends of utterances.
     pub events: Vec<Event>,
     /// What the decision view draws, in order. Levels and mel values may be missing.

@@ -74,8 +74,10 @@ pub struct Screen {
 impl Screen {
     /// A window that waits for the model to load.
     pub fn new(settings: Settings) -> Self {
+        let mut model = UiModel::new(settings.session.clone());
+        model.use_rules(&settings.text);
         Self {
-            model: UiModel::new(settings.session),
+            model,
             settings,
             commands: Vec::new(),
             controls: ControlsView::default(),
@@ -90,7 +92,7 @@ impl Screen {
     /// A window on a run that is over: nothing in it starts, stops or sets anything.
     pub fn recorded(recording: Recording, theme: Theme) -> Self {
         let model = UiModel::of_recording(recording);
-        let settings = Settings { theme, session: *model.settings(), ..Settings::default() };
+        let settings = Settings { theme, session: model.settings().clone(), ..Settings::default() };
         let decisions = DecisionView::of_recording(&model);
         Self { model, decisions, ..Self::new(settings) }
     }
@@ -104,7 +106,7 @@ impl Screen {
     pub fn command(&mut self, command: Command) {
         self.model.sent(&command);
         if let Command::Set(_) = command {
-            self.settings.session = *self.model.settings();
+            self.settings.session = self.model.settings().clone();
         }
         self.commands.push(command);
     }
@@ -118,7 +120,7 @@ impl Screen {
     pub fn ui(&mut self, ui: &mut Ui) {
         self.follow_theme(ui);
         // A refused setting goes back in the model; what is saved follows.
-        self.settings.session = *self.model.settings();
+        self.settings.session = self.model.settings().clone();
         if let Some(engine) = self.model.chosen_engine().and_then(EngineName::parse) {
             self.settings.engine = engine;
         }
@@ -162,7 +164,7 @@ impl Screen {
                 }
             }
             Part::Decisions => decisions::decisions_ui(ui, model, decisions),
-            Part::Settings => settings::settings_ui(ui, model, trace_audio, commands),
+            Part::Settings => settings::settings_ui(ui, model, &mut settings.output, trace_audio, commands),
             Part::Status => status::status_ui(ui, model, commands),
             Part::Help => help::help_ui(ui, recorded, &mut controls.help_open),
         }
@@ -236,7 +238,10 @@ impl Screen {
             }
         }
         if !self.decisions.has_pin() && !self.controls.help_open && pressed(Modifiers::NONE, Key::Escape) {
-            let _closed = self.decisions.close_report() || self.controls.close_one();
+            let closed = self.decisions.close_report() || self.controls.close_one();
+            if !closed && self.model.recorded().is_none() {
+                commands.extend(self.model.cancel());
+            }
         }
     }
 

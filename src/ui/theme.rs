@@ -57,6 +57,8 @@ pub(crate) struct Palette {
     pub(crate) forced: Color32,
     /// Suppressed punctuation.
     pub(crate) suppressed: Color32,
+    /// Tokens that won by the bonus of a custom word.
+    pub(crate) boosted: Color32,
     /// Decisions that were near a tie.
     pub(crate) near_tie: Color32,
     /// Waveform.
@@ -90,6 +92,7 @@ const DARK: Palette = Palette {
     blank: Color32::from_rgb(112, 119, 128),
     forced: Color32::from_rgb(238, 119, 51),
     suppressed: Color32::from_rgb(240, 228, 66),
+    boosted: Color32::from_rgb(120, 220, 130),
     near_tie: Color32::from_rgb(182, 148, 255),
     wave: Color32::from_rgb(150, 172, 190),
     window_start: Color32::from_rgb(204, 121, 167),
@@ -113,6 +116,7 @@ const LIGHT: Palette = Palette {
     blank: Color32::from_rgb(158, 164, 172),
     forced: Color32::from_rgb(213, 94, 0),
     suppressed: Color32::from_rgb(160, 120, 0),
+    boosted: Color32::from_rgb(20, 120, 40),
     near_tie: Color32::from_rgb(112, 64, 208),
     wave: Color32::from_rgb(84, 110, 130),
     window_start: Color32::from_rgb(170, 68, 128),

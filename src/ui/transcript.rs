@@ -1,8 +1,11 @@
 //! The text so far: all committed words, in paragraphs of one utterance each.
 
-use std::ops::Range;
+use std::{collections::BTreeMap, ops::Range};
 
-use crate::decode::Word;
+use crate::{
+    decode::{Word, text_of},
+    text::{CaredWord, Rule},
+};
 
 /// Newest words that keep their tokens. Older ones keep text, times and confidence.
 pub(crate) const DETAILED_WORDS: usize = 2_000;
@@ -13,6 +16,16 @@ struct Text {
     words: Vec<Word>,
     /// Index of the first word of each paragraph.
     paragraphs: Vec<usize>,
+    /// By index, where a rule changed the text: what was committed, and which rule.
+    changes: BTreeMap<usize, Change>,
+}
+
+/// What a rule for text did.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Change {
+    /// Text of the words as they were committed.
+    pub(crate) committed: String,
+    pub(crate) rule: Rule,
 }
 
 /// Grows with the text and nothing else.
@@ -55,6 +68,27 @@ impl Transcript {
         self.bare = self.bare.max(keep_from);
     }
 
+    /// Takes texts that rules made of committed words. What was left out is not shown, and a line break begins a paragraph.
+    pub(crate) fn push_cared(&mut self, cared: Vec<CaredWord>) {
+        for cared in cared {
+            let (mut word, breaks) = (cared.word(), cared.text.contains('\n'));
+            word.text = word.text.replace('\n', "");
+            if !word.text.is_empty() {
+                if let Some(rule) = cared.rule {
+                    let change = Change { committed: text_of(&cared.raw), rule };
+                    self.text.changes.insert(self.text.words.len(), change);
+                }
+                self.push(vec![word]);
+            }
+            self.breaks |= breaks;
+        }
+    }
+
+    /// What a rule did at the word of this index.
+    pub(crate) fn change(&self, index: usize) -> Option<&Change> {
+        self.text.changes.get(&index)
+    }
+
     /// The next words begin a paragraph.
     pub(crate) fn end_paragraph(&mut self) {
         self.breaks = true;
@@ -76,6 +110,8 @@ impl Transcript {
         let offset = text.words.len();
         text.paragraphs.extend(self.text.paragraphs.iter().map(|first| first + offset));
         text.words.append(&mut self.text.words);
+        text.changes
+            .extend(std::mem::take(&mut self.text.changes).into_iter().map(|(at, change)| (at + offset, change)));
         self.text = text;
         self.bare = 0;
         self.generation += 1;
@@ -170,6 +206,26 @@ mod tests {
         transcript.undo_clear();
         assert_eq!(transcript.full_text(), "old\nnew");
         assert!(!transcript.can_undo());
+    }
+
+    #[test]
+    fn what_rules_made_is_shown_with_what_was_committed() {
+        let cared = |text: &str, glued, raw: &str| CaredWord {
+            text: text.to_owned(),
+            glued,
+            raw: vec![word(raw, false)],
+            rule: (text != raw).then_some(Rule::Number),
+        };
+        let mut transcript = Transcript::default();
+        transcript.push_cared(vec![cared("a", false, "a"), cared("", true, "um"), cared("12", false, "twelve")]);
+        transcript.push_cared(vec![cared("\n", true, "line"), cared("b", true, "b")]);
+        assert_eq!(transcript.full_text(), "a 12\nb");
+        assert_eq!(transcript.change(1).map(|change| change.committed.as_str()), Some("twelve"));
+        transcript.clear();
+        transcript.push_cared(vec![cared("13", false, "thirteen")]);
+        transcript.undo_clear();
+        assert_eq!(transcript.change(3).map(|change| change.committed.as_str()), Some("thirteen"));
+        assert_eq!(transcript.change(0), None);
     }
 
     #[test]

@@ -7,5 +7,6 @@ mod bad_input;
 mod common;
 mod harness;
 mod parity;
+mod text;
 mod traces;
 mod verbs;

@@ -112,7 +112,7 @@ impl Probe for Heard {
             Stage::Tail(words) => self.tails.push(words.to_vec()),
             Stage::UtteranceStart(at) => self.starts.push(at),
             Stage::UtteranceEnd(at, reason) => self.ends.push((at, reason)),
-            Stage::Setting(at, setting) => self.settings.push((at, *setting)),
+            Stage::Setting(at, setting) => self.settings.push((at, setting.clone())),
             Stage::Gap(at, samples) => self.gaps.push((at, samples)),
             _ => {}
         }

@@ -69,7 +69,7 @@ pub(crate) fn with_engine(
 ) {
     let model = common::embedded();
     let engine = change(model.open_rten(THREADS).unwrap());
-    let mut session = Session::new(&model, engine, header.settings).unwrap();
+    let mut session = Session::new(&model, engine, header.settings.clone()).unwrap();
     let mut trace = open(path, header, &model);
     push_all(&mut session, clip, &mut trace);
 }
@@ -82,7 +82,7 @@ pub(crate) fn with_features(
     change: impl Fn(usize, &FeatureFrames) -> FeatureFrames,
 ) {
     let model = common::embedded();
-    let mut session = Session::new(&model, model.open_rten(THREADS).unwrap(), header.settings).unwrap();
+    let mut session = Session::new(&model, model.open_rten(THREADS).unwrap(), header.settings.clone()).unwrap();
     let mut trace = open(path, header, &model);
     for (hop, window) in kept.windows.iter().enumerate() {
         // The samples were the same: only the front-end differs.
@@ -176,6 +176,7 @@ pub(crate) fn with_own_loop(path: &Path, kept: &Kept, header: &Header, lose_over
                 duration_probability: (logits.durations[entry] - duration_lse).exp(),
                 duration_logits: logits.durations.clone(),
                 suppressed: None,
+                boosted: None,
                 encoder_sketch: Some(Sketch::of(frame)),
                 predictor_sketch: Some(Sketch::of(&prediction.output)),
             };

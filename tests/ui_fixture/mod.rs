@@ -125,6 +125,7 @@ fn decisions(offset: u64) -> Vec<Decision> {
             duration_lse,
             duration_probability: (sorted[0] - duration_lse).exp(),
             suppressed: None,
+            boosted: None,
             encoder_sketch: None,
             predictor_sketch: None,
         }

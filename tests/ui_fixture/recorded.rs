@@ -3,6 +3,7 @@
 use dictoscope::{
     decode::{Decision, TokenId},
     session::{EndReason, Event, Punctuation, SessionSettings, Setting, Window},
+    text::TextSettings,
     ui::{Difference, OtherRun, Recording},
     units::{EncIdx, SampleIdx},
 };
@@ -47,7 +48,15 @@ pub(crate) fn recording() -> Recording {
         PlotItem::UtteranceEnd(EncIdx(SECOND + UTTERANCE), EndReason::Stopped),
     ]);
     let title = "said-twice.trace.jsonl".to_owned();
-    Recording { title, ready: ready(), settings: SessionSettings::default(), events, plots, other: None }
+    Recording {
+        title,
+        ready: ready(),
+        settings: SessionSettings::default(),
+        text: TextSettings::default(),
+        events,
+        plots,
+        other: None,
+    }
 }
 
 /// The run beside another one.

@@ -9,20 +9,39 @@ use crate::{
     cli::{
         Console,
         json::{lasting, sample_secs, words},
+        text,
     },
     decode::{Word, text_of},
     session::{EndReason, Event},
+    text::TextCare,
 };
 
 /// Every event, and the tail whenever its text changed.
 #[derive(Debug, Default)]
 pub(super) struct JsonView {
     tail: String,
+    care: TextCare,
+}
+
+impl JsonView {
+    /// What rules make of committed words is told beside them.
+    pub(super) fn new(care: TextCare) -> Self {
+        Self { care, ..Self::default() }
+    }
 }
 
 impl View for JsonView {
     fn event(&mut self, event: &Event, console: &mut Console<'_>) -> io::Result<()> {
-        console.json(&as_json(event))
+        console.json(&as_json(event))?;
+        let cared = match event {
+            Event::Committed(words) if !self.care.is_off() => self.care.push(words),
+            Event::UtteranceEnd { .. } | Event::Stopped => self.care.finish(),
+            _ => return Ok(()),
+        };
+        if cared.is_empty() {
+            return Ok(());
+        }
+        console.json(&json!({ "event": "text", "words": text::as_json(&cared) }))
     }
 
     fn tail(&mut self, words: &[Word], console: &mut Console<'_>) -> io::Result<()> {
@@ -53,6 +72,7 @@ fn as_json(event: &Event) -> Value {
                 EndReason::Silence => "silence",
                 EndReason::Stopped => "stopped",
                 EndReason::Gap => "gap",
+                EndReason::Cancelled => "cancelled",
             };
             json!({ "event": "utterance_end", "at_secs": sample_secs(*at), "reason": reason })
         }

@@ -17,8 +17,9 @@ use anyhow::{Context, anyhow};
 use crossbeam_channel::bounded;
 
 use crate::{
-    cli::{Console, Outcome, args::DictateArgs, history::keeper, options::load_settings},
-    session::{Command, Event, Guests, LiveHandle, Source},
+    cli::{Console, Outcome, args::DictateArgs, history::keeper, options::load_settings, typing},
+    session::{Command, Event, Guests, LiveHandle, OpenTyping, Source},
+    text::TextCare,
 };
 
 /// How a dictation is shown; one for eyes, one for programs.
@@ -33,6 +34,7 @@ const IDLE_WAIT: Duration = Duration::from_millis(100);
 
 pub(super) fn run(args: &DictateArgs, console: &mut Console<'_>) -> anyhow::Result<Outcome> {
     let settings = load_settings(console);
+    let rules = args.text.rules(&settings.text)?;
     let source = match &args.source.file {
         Some(path) => Source::File { path: path.clone(), real_time: true },
         None => Source::Microphone { device: args.source.device.clone().or_else(|| settings.device.clone()) },
@@ -60,21 +62,25 @@ pub(super) fn run(args: &DictateArgs, console: &mut Console<'_>) -> anyhow::Resu
     if orders::is_typed() && !args.json {
         (console.tell)("`engine NAME` and Enter goes on with another engine");
     }
+    let wake = move || drop(wake.try_send(()));
+    let typist = typing::start(args.output.over(&settings), wake.clone(), |text| (console.tell)(&text));
     let mut live = LiveHandle::spawn(
         args.model.over(&settings).engines(),
-        Guests { tracing: Some(tracing), journal: keeper(&settings, |text| (console.tell)(text)) },
+        Guests {
+            tracing: Some(tracing),
+            journal: keeper(&settings, Arc::clone(&rules), |text| (console.tell)(text)),
+            typing: typist.as_ref().map(|typist| Box::new(typist.guests(Arc::clone(&rules))) as OpenTyping),
+        },
         args.session.over(settings.session),
-        Arc::new(move || {
-            let _ = wake.try_send(());
-        }),
+        Arc::new(wake),
     );
     live.send(Command::Start(source));
 
+    let care = TextCare::new(rules);
     let mut view: Box<dyn View> =
-        if args.json { Box::new(events::JsonView::default()) } else { Box::new(terminal::TextView::default()) };
-    let mut limit: Option<Instant> = None;
+        if args.json { Box::new(events::JsonView::new(care)) } else { Box::new(terminal::TextView::new(care)) };
+    let (mut limit, mut failure): (Option<Instant>, _) = (None, None);
     let (mut started, mut stopping) = (false, false);
-    let mut failure = None;
     'dictation: loop {
         // Woken or timed out: either way there may be something to do.
         let _ = woken.recv_timeout(IDLE_WAIT);
@@ -83,6 +89,9 @@ pub(super) fn run(args: &DictateArgs, console: &mut Console<'_>) -> anyhow::Resu
                 Ok(command) => live.send(command),
                 Err(reason) => (console.tell)(&reason),
             }
+        }
+        for message in typist.iter().flat_map(|typist| typist.messages().try_iter()) {
+            view.event(&Event::Notice(message), console)?;
         }
         let shown_secs = live.live().audio_secs;
         let mut committed = false;
@@ -120,6 +129,10 @@ pub(super) fn run(args: &DictateArgs, console: &mut Console<'_>) -> anyhow::Resu
         }
     }
     view.end(console)?;
+    drop(live);
+    for message in typist.map(|typist| typist.finish(typing::FINISH_LIMIT)).unwrap_or_default() {
+        (console.tell)(&message);
+    }
     match failure {
         None => Ok(Outcome::Done),
         Some(reason) => Err(anyhow!(reason)),

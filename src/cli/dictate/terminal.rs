@@ -7,6 +7,7 @@ use crate::{
     cli::{Console, console::RunningText, json},
     decode::Word,
     session::Event,
+    text::TextCare,
 };
 
 /// Escape sequences that every terminal of the last decades knows (ECMA-48, DEC save and restore).
@@ -23,11 +24,17 @@ const DEFAULT_COLUMNS: usize = 80;
 #[derive(Debug, Default)]
 pub(super) struct TextView {
     line: RunningText,
+    care: TextCare,
     /// The tail as it stands on the screen.
     tail: String,
 }
 
 impl TextView {
+    /// What rules make of committed words is shown in their place.
+    pub(super) fn new(care: TextCare) -> Self {
+        Self { care, ..Self::default() }
+    }
+
     /// Takes the tail off the screen.
     fn erase(&mut self, out: &mut dyn Write) -> io::Result<()> {
         if !self.tail.is_empty() {
@@ -76,10 +83,11 @@ impl View for TextView {
         match event {
             Event::Committed(words) => {
                 self.erase(console.out)?;
-                console.out.write_all(self.line.append(words).as_bytes())?;
+                let cared = self.care.push(words);
+                console.out.write_all(self.line.append_cared(&cared).as_bytes())?;
                 console.out.flush()
             }
-            Event::UtteranceEnd { .. } => self.end_line(console),
+            Event::UtteranceEnd { .. } => self.end(console),
             Event::Ready(ready) => {
                 let info = &ready.engine;
                 let parity = info.parity.as_deref().unwrap_or("not checked");
@@ -115,7 +123,8 @@ impl View for TextView {
             return Ok(());
         }
         let columns = terminal_size::terminal_size().map_or(DEFAULT_COLUMNS, |(width, _)| usize::from(width.0).max(2));
-        let tail = self.fitting(words, columns);
+        let pending = self.care.pending().chain(words).cloned().collect::<Vec<_>>();
+        let tail = self.fitting(&pending, columns);
         if tail != self.tail {
             self.erase(console.out)?;
             write!(console.out, "{SAVE_CURSOR}{GREY}{tail}{PLAIN}{RESTORE_CURSOR}")?;
@@ -126,6 +135,9 @@ impl View for TextView {
     }
 
     fn end(&mut self, console: &mut Console<'_>) -> io::Result<()> {
+        self.erase(console.out)?;
+        let cared = self.care.finish();
+        console.out.write_all(self.line.append_cared(&cared).as_bytes())?;
         self.end_line(console)
     }
 }

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand, builder::BoolishValueParser};
 
 use super::compare::CompareArgs;
 use crate::{
-    cli::args::{ModelArgs, engine},
+    cli::{args::ModelArgs, parsers::engine},
     config::EngineName,
 };
 

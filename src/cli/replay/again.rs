@@ -22,7 +22,7 @@ pub(super) fn run_again(
     path: &Path,
 ) -> anyhow::Result<()> {
     let header = &whole.trace.header;
-    let wanted = args.session.over(header.settings);
+    let wanted = args.session.over(header.settings.clone());
     let stream = !header.whole_file || args.session.names_window();
     let mut session = args.model.over(settings).session(wanted, stream)?;
     ensure!(

@@ -7,6 +7,7 @@ mod recording;
 use std::{
     ops::Range,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use anyhow::Context;
@@ -15,12 +16,15 @@ use clap::{Args, ValueEnum, builder::BoolishValueParser};
 use crate::{
     cli::{
         Console, Outcome,
-        args::{ModelArgs, SessionArgs, theme},
+        args::{ModelArgs, SessionArgs},
         options::load_settings,
+        parsers::theme,
+        text::{TextArgs, care_for, joined, tell_changes},
     },
     config::Theme,
-    decode::text_of,
+    decode::{Word, text_of},
     parity::{CompareOptions, Run, compare},
+    text::Rules,
     trace::{Line, Tensors, Trace, npy::Array},
     ui,
     units::SampleIdx,
@@ -49,6 +53,8 @@ pub(super) struct ReplayArgs {
     theme: Option<Theme>,
     #[command(flatten)]
     session: SessionArgs,
+    #[command(flatten)]
+    text: TextArgs,
     #[command(flatten)]
     model: ModelArgs,
 }
@@ -115,19 +121,38 @@ pub(super) fn run(args: &ReplayArgs, console: &mut Console<'_>) -> anyhow::Resul
         (None, None) => None,
     };
     let other = other.as_ref().map(|(name, other)| (name.as_str(), other));
+    let rules = args.text.rules(&settings.text)?;
     if args.no_window {
-        print(&whole, other, console)?;
+        print(&whole, other, &rules, console)?;
         return Ok(Outcome::Done);
     }
     let title = args.trace.file_name().unwrap_or(args.trace.as_os_str()).to_string_lossy().into_owned();
-    let recording = recording::recording(title, &whole, other);
+    let mut recording = recording::recording(title, &whole, other);
+    recording.text = args.text.over(settings.text.clone());
     ui::run_recorded(recording, args.theme.unwrap_or(settings.theme))
         .context("with --no-window the same is printed")?;
     Ok(Outcome::Done)
 }
 
+/// Committed words by utterance; none is empty.
+fn utterances(trace: &Trace) -> Vec<Vec<Word>> {
+    let ends = trace.marks.iter().filter(|mark| matches!(mark.line, Line::UtteranceEnd { .. })).map(|mark| mark.hops);
+    let mut from = 0;
+    let words = |to: usize| -> Vec<Word> {
+        let hops = trace.hops.get(from..to.max(from)).unwrap_or_default();
+        from = to.max(from);
+        hops.iter().flat_map(|hop| hop.words.iter().cloned()).collect()
+    };
+    ends.chain([trace.hops.len()]).map(words).filter(|words| !words.is_empty()).collect()
+}
+
 /// The run in a few lines, and the comparison.
-fn print(whole: &Whole, other: Option<(&str, &Whole)>, console: &mut Console<'_>) -> anyhow::Result<()> {
+fn print(
+    whole: &Whole,
+    other: Option<(&str, &Whole)>,
+    rules: &Arc<Rules>,
+    console: &mut Console<'_>,
+) -> anyhow::Result<()> {
     let out = &mut *console.out;
     let mut summary = |name: &str, trace: &Trace| -> std::io::Result<()> {
         let header = &trace.header;
@@ -137,7 +162,16 @@ fn print(whole: &Whole, other: Option<(&str, &Whole)>, console: &mut Console<'_>
             header.contract.name, header.engine.engine, header.engine.device, header.source
         )?;
         writeln!(out, "  {} hops, {} decisions", trace.hops.len(), trace.decisions().count())?;
-        writeln!(out, "  {}", text_of(&trace.words().cloned().collect::<Vec<_>>()))
+        writeln!(out, "  {}", text_of(&trace.words().cloned().collect::<Vec<_>>()))?;
+        if rules.is_off() {
+            return Ok(());
+        }
+        writeln!(out, "  with the rules for text:")?;
+        for cared in care_for(rules, &utterances(trace)) {
+            joined(&cared).lines().try_for_each(|line| writeln!(out, "  {line}"))?;
+            tell_changes(&cared, out)?;
+        }
+        Ok(())
     };
     summary("A", &whole.trace)?;
     if let Some((name, other)) = other {

@@ -7,6 +7,7 @@ use crate::{
     models::Model,
     parity::{CompareOptions, compare, lane},
     session::{Event, HopPlot, PlotItem, Ready},
+    text::TextSettings,
     trace::{Hop, Line, Trace},
     ui::{Difference, OtherRun, Recording},
     units::{MEL_PER_ENC, MelIdx, SAMPLES_PER_MEL},
@@ -39,7 +40,8 @@ pub(super) fn recording(title: String, whole: &Whole, other: Option<(&str, &Whol
         }
     }
     let other = other.map(|(name, other)| beside(name, whole, other));
-    Recording { title, ready, settings: trace.header.settings, events, plots, other }
+    let (settings, text) = (trace.header.settings.clone(), TextSettings::default());
+    Recording { title, ready, settings, text, events, plots, other }
 }
 
 /// Pieces by token id: the embedded vocabulary if it is the trace's, else those that the trace names.
@@ -79,8 +81,8 @@ fn tell_mark(line: &Line, events: &mut Vec<Event>, plots: &mut Vec<PlotItem>) {
             plots.push(PlotItem::UtteranceEnd(*frame, *reason));
         }
         Line::Setting { frame, setting } => {
-            events.push(Event::SettingApplied { at: frame.sample(), setting: *setting });
-            plots.push(PlotItem::Setting(*frame, *setting));
+            events.push(Event::SettingApplied { at: frame.sample(), setting: setting.clone() });
+            plots.push(PlotItem::Setting(*frame, setting.clone()));
         }
         Line::Gap { at, samples } => {
             events.push(Event::AudioLost { at: *at, samples: *samples });

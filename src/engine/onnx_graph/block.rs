@@ -118,7 +118,7 @@ impl<'a> Block<'a> {
     fn write(mut self) -> Result<Message<'a>, OnnxError> {
         self.write_constants();
         let carried = self.write_given()?;
-        let (steps_made, tokens, rows) = self.write_steps(carried)?;
+        let [steps_made, tokens, rows] = self.write_steps(carried)?;
         self.nodes.extend([
             concat(&tokens, "b/tokens"),
             concat(&rows, "b/rows"),
@@ -187,8 +187,8 @@ impl<'a> Block<'a> {
             split(&["b/forced", "b/ones"], &forced),
             split(&["b/is_forced", "b/ones"], &is_forced),
         ]);
-        self.joint.write_once(&mut self.nodes, "f/given")?;
-        self.predictor.write_once(&mut self.nodes, "")?;
+        self.joint.write_once(&mut self.nodes, "f/given");
+        self.predictor.write_once(&mut self.nodes, "");
         let mut prediction = ["b/g", "b/h", "b/c"].map(str::to_owned);
         let element = self.narrow_type()?;
         if element != FLOAT {
@@ -222,7 +222,7 @@ impl<'a> Block<'a> {
     }
 
     /// All steps: names of what each gives, of its token and of its row.
-    fn write_steps(&mut self, mut carried: Carried) -> Result<(Vec<String>, Vec<String>, Vec<String>), OnnxError> {
+    fn write_steps(&mut self, mut carried: Carried) -> Result<[Vec<String>; 3], OnnxError> {
         let (mut made, mut tokens, mut rows) = (Vec::new(), Vec::new(), Vec::new());
         for step in 0..self.shape.steps {
             rows.push(carried.row.clone());
@@ -230,7 +230,7 @@ impl<'a> Block<'a> {
             made.push(format!("b{step}/made"));
             tokens.push(format!("b{step}/token"));
         }
-        Ok((made, tokens, rows))
+        Ok([made, tokens, rows])
     }
 
     fn write_step(&mut self, step: usize, before: &Carried) -> Result<Carried, OnnxError> {

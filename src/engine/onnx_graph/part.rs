@@ -10,7 +10,7 @@ use crate::engine::onnx_graph::{
     wire::{Message, Value},
 };
 
-/// Field of a ValueInfoProto.
+/// Field of a `ValueInfoProto`.
 const VALUE_NAME: u32 = 1;
 
 /// What a value depends on.
@@ -124,7 +124,7 @@ impl<'a> Part<'a> {
     }
 
     /// Writes what all steps share; `frames` is the name of the input of that role in the whole.
-    pub(super) fn write_once(&self, nodes: &mut Vec<Node<'a>>, frames: &str) -> Result<(), OnnxError> {
+    pub(super) fn write_once(&self, nodes: &mut Vec<Node<'a>>, frames: &str) {
         for (node, kind) in self.nodes() {
             if kind == Kind::Step {
                 continue;
@@ -136,7 +136,6 @@ impl<'a> Part<'a> {
             };
             nodes.push(renamed(node, rename));
         }
-        Ok(())
     }
 
     /// Writes one step on `inputs`, by their names in the part's graph, on the frame at `row`.

@@ -30,6 +30,7 @@ pub(super) struct Names<'n> {
 /// The step of `node` on one token of one sequence, or `None` for one with options that are not done here: it stays as it is.
 ///
 /// Gates by ONNX's definition of LSTM: `i`, `o`, `f`, `c` of `[x, h] · [W, R]ᵀ + Wb + Rb`.
+#[expect(clippy::many_single_char_names, reason = "the names of the definition")]
 pub(super) fn step<'a>(node: &Node<'_>, names: &Names<'_>) -> Result<Option<Step<'a>>, OnnxError> {
     let [x, w, r, b, lengths, h, c] = names.inputs else { return Ok(None) };
     let plain = lengths.is_empty() && [x, w, r, b, h, c].iter().all(|name| !name.is_empty());

@@ -26,6 +26,8 @@ use crate::engine::{
 const STEPS: usize = 8;
 /// Encoder frames of a block. Speech takes one to two a decision.
 const FRAMES: usize = 16;
+/// Decisions one by one at most before a block is tried again.
+const MOST_APART: u32 = 64;
 /// Runs before a block's time counts: the provider records the second.
 const WARM_UP: usize = 3;
 
@@ -43,6 +45,11 @@ pub(super) struct Ahead {
     newest: (Vec<f32>, Vec<f32>),
     /// Where the loop seems to be: a step of the newest block, a frame of the window.
     near: (usize, usize),
+    /// Of the newest block, the steps that were asked for.
+    used: usize,
+    /// Decisions that are to be computed one by one: so many after a block of which only one was of use, and twice as many
+    /// after each further one.
+    apart: (u32, u32),
     /// Decisions that will be taken whatever the scores: token and entry of the duration head.
     expected: Vec<(TokenId, usize)>,
 }
@@ -95,6 +102,8 @@ impl Ahead {
             window: Vec::new(),
             newest: (Vec::new(), Vec::new()),
             near: (0, 0),
+            used: STEPS,
+            apart: (0, 1),
             expected: Vec::new(),
         })
     }
@@ -116,17 +125,38 @@ impl Ahead {
     pub(super) fn logits(&mut self, frame: &[f32], prediction: &Prediction) -> Result<Option<&[f32]>, EngineError> {
         const CALL: &str = "joint";
         if self.step_of(frame, prediction).is_none() {
+            if self.rests() {
+                return Ok(None);
+            }
             let Some(row) = self.row_of(frame) else { return Ok(None) };
             self.near.1 = row;
+            self.used = 0;
             self.run(row, prediction).map_err(failed(CALL))?;
             self.near.0 = 0;
         }
         let Some(step) = self.step_of(frame, prediction) else { return Ok(None) };
         self.near.0 = step;
+        self.used = self.used.max(step + 1);
         let at = step * self.shape.step();
         let logits = &self.newest.1[at..at + self.shape.classes];
         check_finite(CALL, "logits", logits)?;
         Ok(Some(logits))
+    }
+
+    /// Whether another block is not worth its time now: the guesses were wrong.
+    fn rests(&mut self) -> bool {
+        let (left, most) = &mut self.apart;
+        if *left > 0 {
+            *left -= 1;
+            return *left > 0;
+        }
+        if self.used > 1 {
+            *most = 1;
+            return false;
+        }
+        *most = (*most * 2).min(MOST_APART);
+        *left = *most;
+        true
     }
 
     /// What the predictor says after `token` on `state`, if that was computed.
@@ -188,13 +218,11 @@ impl Ahead {
 
     /// The prediction before a step.
     fn before(&self, step: usize) -> &[f32] {
-        match step.checked_sub(1) {
-            Some(step) => &self.newest.1[self.after(step)],
-            None => {
-                let at = self.shape.frames * self.shape.dim;
-                &self.newest.0[at..at + self.shape.prediction()]
-            }
+        if let Some(step) = step.checked_sub(1) {
+            return &self.newest.1[self.after(step)];
         }
+        let at = self.shape.frames * self.shape.dim;
+        &self.newest.0[at..at + self.shape.prediction()]
     }
 
     fn run(&mut self, row: usize, prediction: &Prediction) -> ort::Result<()> {

@@ -59,6 +59,8 @@ pub fn export(dictation: &Dictation, format: ExportFormat) -> String {
                 "ended": dictation.ended,
                 "notes": dictation.notes,
                 "utterances": dictation.utterances,
+                "changes": dictation.changes,
+                "text": dictation.text(),
             });
             format!("{value:#}\n")
         }
@@ -90,13 +92,19 @@ fn escaped(text: &str) -> String {
 
 fn srt(dictation: &Dictation) -> String {
     let mut text = String::new();
-    let subtitles = dictation.utterances.iter().flat_map(|words| subtitles(words));
+    let cared = dictation.cared();
+    let subtitles = cared.iter().flat_map(|words| subtitles(words));
     for (index, words) in subtitles.enumerate() {
         let (Some(first), Some(last)) = (words.first(), words.last()) else { continue };
         let (start, end) = (clock(first.start), clock(last.end.max(first.start + 0.08)));
-        write!(text, "{}\n{start} --> {end}\n{}\n\n", index + 1, Dictation::text_of(words)).ok();
+        write!(text, "{}\n{start} --> {end}\n{}\n\n", index + 1, on_one_line(&Dictation::text_of(words))).ok();
     }
     text
+}
+
+/// An empty line would end a subtitle.
+fn on_one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Words in groups that fit a subtitle; a glued part stays with its word.

@@ -30,11 +30,17 @@ pub enum JournalLine {
         at: i64,
         /// In the order in which they were spoken.
         words: Vec<JournalWord>,
+        /// What rules for text made of these or of words before them.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        changes: Vec<JournalChange>,
     },
     /// An utterance ended: the next word begins a paragraph. What came before is synced to the disk.
     Utterance {
         /// Seconds since the dictation began.
         end: f64,
+        /// What rules for text made of its last words.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        changes: Vec<JournalChange>,
     },
     /// Something that happened to the sound, such as a gap.
     Note {
@@ -62,6 +68,22 @@ pub struct JournalWord {
     /// Written without a space before it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub glued: bool,
+}
+
+/// What a rule for text made of words; where none is told of, the text is what the words are.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct JournalChange {
+    /// The first of its words; counts those of the dictation from 0.
+    pub first: usize,
+    /// How many they are, at least 1.
+    pub count: usize,
+    /// What is written for them; empty for nothing.
+    pub text: String,
+    /// Written without a space before it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub glued: bool,
+    /// Which rule, for people.
+    pub rule: String,
 }
 
 impl JournalWord {

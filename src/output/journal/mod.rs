@@ -12,7 +12,7 @@ mod writer;
 use std::path::PathBuf;
 
 pub use export::{ExportFormat, export};
-pub use line::{JournalLine, JournalWord};
+pub use line::{JournalChange, JournalLine, JournalWord};
 pub use reader::{Dictation, Retention, Summary};
 pub use writer::JournalWriter;
 

@@ -2,7 +2,7 @@
 
 use std::{fs, io, path::PathBuf, time::Duration};
 
-use crate::output::journal::{Journal, JournalError, JournalLine, JournalWord, line::FORMAT};
+use crate::output::journal::{Journal, JournalChange, JournalError, JournalLine, JournalWord, line::FORMAT};
 
 /// One dictation, read in full.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -19,6 +19,8 @@ pub struct Dictation {
     pub model: String,
     /// Words by utterance; none is empty.
     pub utterances: Vec<Vec<JournalWord>>,
+    /// What rules for text made of words, in their order.
+    pub changes: Vec<JournalChange>,
     /// What happened to the sound.
     pub notes: Vec<String>,
     /// It was ended in order. Otherwise the program was killed, or is still at it.
@@ -70,9 +72,35 @@ impl Dictation {
         text
     }
 
+    /// Words by utterance as they are to be read: where a rule changed some, its text stands in their place, from their
+    /// beginning to their end.
+    pub fn cared(&self) -> Vec<Vec<JournalWord>> {
+        let mut changes = self.changes.iter().peekable();
+        let mut first = 0;
+        let mut one = |words: &Vec<JournalWord>| {
+            let mut cared = Vec::with_capacity(words.len());
+            let mut index = 0;
+            while let Some(word) = words.get(index) {
+                let Some(change) = changes.next_if(|change| change.first == first + index) else {
+                    cared.push(word.clone());
+                    index += 1;
+                    continue;
+                };
+                index = (index + change.count.max(1)).min(words.len());
+                if !change.text.is_empty() {
+                    let (text, end) = (change.text.clone(), words[index - 1].end);
+                    cared.push(JournalWord { text, start: word.start, end, glued: change.glued });
+                }
+            }
+            first += words.len();
+            cared
+        };
+        self.utterances.iter().map(&mut one).collect()
+    }
+
     /// Text of each utterance.
     pub fn paragraphs(&self) -> impl Iterator<Item = String> + '_ {
-        self.utterances.iter().map(|words| Self::text_of(words))
+        self.cared().into_iter().map(|words| Self::text_of(&words))
     }
 
     /// All text, an utterance a line.
@@ -162,8 +190,14 @@ impl Journal {
                 }
                 JournalLine::Begin { format, .. } => return Err(fault(format!("a beginning of {format}"))),
                 _ if index == 0 => return Err(fault("another line than a beginning".to_owned())),
-                JournalLine::Words { words, .. } => open.extend(words),
-                JournalLine::Utterance { .. } => dictation.utterances.extend(take(&mut open)),
+                JournalLine::Words { words, changes, .. } => {
+                    open.extend(words);
+                    dictation.changes.extend(changes);
+                }
+                JournalLine::Utterance { changes, .. } => {
+                    dictation.utterances.extend(take(&mut open));
+                    dictation.changes.extend(changes);
+                }
                 JournalLine::Note { text, .. } => dictation.notes.push(text),
                 JournalLine::End { .. } => dictation.ended = true,
             }

@@ -11,8 +11,9 @@ use crossbeam_channel::{Receiver, Sender, TrySendError};
 
 use crate::{
     engine::EngineInfo,
-    output::journal::{Journal, JournalError, JournalLine, JournalWord, line::FORMAT},
+    output::journal::{Journal, JournalChange, JournalError, JournalLine, JournalWord, line::FORMAT},
     session::{Probe, Stage},
+    text::{CaredWord, TextCare},
     units::{EncIdx, SAMPLE_RATE_HZ},
 };
 
@@ -33,6 +34,9 @@ pub struct JournalWriter {
     source: String,
     engine: String,
     model: String,
+    care: TextCare,
+    /// Words of which it is written what became of them.
+    cared: usize,
     /// Frame of the first utterance: times count from there.
     origin: Option<EncIdx>,
     file: Option<Running>,
@@ -58,11 +62,30 @@ impl JournalWriter {
             source,
             engine: format!("{}, {}", info.engine, info.device),
             model: info.model.clone(),
+            care: TextCare::default(),
+            cared: 0,
             origin: None,
             file: None,
             fault: None,
             given_up: false,
         }
+    }
+
+    /// Writes down, beside the words, what rules make of them.
+    #[must_use]
+    pub fn caring(mut self, care: TextCare) -> Self {
+        self.care = care;
+        self
+    }
+
+    fn changes(&mut self, cared: Vec<CaredWord>) -> Vec<JournalChange> {
+        let mut changes = Vec::new();
+        for CaredWord { text, glued, raw, rule } in cared {
+            let (first, count) = (self.cared, raw.len());
+            self.cared += count;
+            changes.extend(rule.map(|rule| JournalChange { first, count, text, glued, rule: rule.to_string() }));
+        }
+        changes
     }
 
     fn give_up(&mut self, reason: String) {
@@ -113,13 +136,21 @@ impl Probe for JournalWriter {
             }
             Stage::Committed(words) => {
                 let offset = self.origin.unwrap_or_default().secs();
+                let cared = self.care.push(words);
+                let changes = self.changes(cared);
                 let words = words.iter().map(|word| JournalWord::of(word, offset)).collect();
-                self.send(Order::Write(JournalLine::Words { at: now(), words }));
+                self.send(Order::Write(JournalLine::Words { at: now(), words, changes }));
             }
             // Utterances without a word make no file.
             Stage::UtteranceEnd(at, _) if self.file.is_some() => {
                 let end = at.secs() - self.origin.unwrap_or_default().secs();
-                self.send(Order::Sync(JournalLine::Utterance { end }));
+                let cared = self.care.finish();
+                let changes = self.changes(cared);
+                self.send(Order::Sync(JournalLine::Utterance { end, changes }));
+            }
+            Stage::Cancelled if self.file.is_some() => {
+                let text = "cancelled: what was not committed was thrown away".to_owned();
+                self.send(Order::Write(JournalLine::Note { at: now(), text }));
             }
             Stage::Gap(_, samples) if self.file.is_some() => {
                 let millis = samples as f64 * 1000.0 / f64::from(SAMPLE_RATE_HZ);

@@ -25,14 +25,14 @@ pub(crate) struct Level {
 }
 
 /// Something that happened at a frame.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Mark {
     pub(crate) at: EncIdx,
     pub(crate) kind: MarkKind,
 }
 
 /// What happened.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum MarkKind {
     UtteranceStart,
     UtteranceEnd(EndReason),

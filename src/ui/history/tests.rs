@@ -23,6 +23,7 @@ fn decision(step: u64, frame: u64, duration: u32) -> Decision {
         duration_lse: 0.0,
         duration_probability: 1.0,
         suppressed: None,
+        boosted: None,
         encoder_sketch: None,
         predictor_sketch: None,
     }

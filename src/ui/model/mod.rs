@@ -4,13 +4,14 @@ mod recorded;
 
 pub(crate) use recorded::{Beside, RecordedRun};
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use crate::{
     decode::Word,
     session::{
         Command, DeviceEntry, Event, LevelSnapshot, LiveSnapshot, PlotItem, Ready, SessionSettings, Setting, Source,
     },
+    text::{Rules, TextCare, TextSettings},
     ui::{
         history::History,
         notice::{Notices, Severity},
@@ -79,6 +80,8 @@ pub struct UiModel {
     source: Option<String>,
     devices: Option<Vec<DeviceEntry>>,
     pub(crate) transcript: Transcript,
+    /// What is made of committed words before they are shown.
+    care: TextCare,
     /// End of the newest committed word of this session: older tail words are stale.
     committed_to: EncIdx,
     live: LiveSnapshot,
@@ -97,7 +100,12 @@ pub struct UiModel {
 impl UiModel {
     /// A model that waits for [`Event::Ready`]; `settings` are those that the threads were started with.
     pub fn new(settings: SessionSettings) -> Self {
-        Self { applied: settings, wanted: settings, ..Self::default() }
+        Self { applied: settings.clone(), wanted: settings, ..Self::default() }
+    }
+
+    /// Shows committed text by these rules from here on. What cannot be used was told when the settings were read.
+    pub(crate) fn use_rules(&mut self, settings: &TextSettings) {
+        self.care = TextCare::new(Arc::new(Rules::new(settings).0));
     }
 
     /// What is known of the run that is over, where the window shows one.
@@ -127,17 +135,17 @@ impl UiModel {
                 self.run = Run::Running;
                 self.source = Some(source);
                 self.committed_to = EncIdx::default();
-                self.transcript.end_paragraph();
+                self.end_paragraph();
             }
             Event::Committed(words) => {
                 self.committed_to = words.last().map_or(self.committed_to, |word| word.end);
-                self.transcript.push(words);
+                self.transcript.push_cared(self.care.push(&words));
             }
-            Event::UtteranceEnd { .. } => self.transcript.end_paragraph(),
-            Event::SettingApplied { setting, .. } => set(&mut self.applied, setting),
+            Event::UtteranceEnd { .. } => self.end_paragraph(),
+            Event::SettingApplied { setting, .. } => self.applied.take(&setting),
             Event::SettingRefused { setting, reason } => {
-                let kept = reading(&self.applied, setting);
-                set(&mut self.wanted, kept);
+                let kept = reading(&self.applied, &setting);
+                self.wanted.take(&kept);
                 self.say(Severity::Error, format!("Setting refused: {reason}"));
             }
             Event::AudioLost { at, samples } => {
@@ -182,6 +190,11 @@ impl UiModel {
         }
         self.live.tail.clear();
         self.history.tail.clear();
+        self.end_paragraph();
+    }
+
+    fn end_paragraph(&mut self) {
+        self.transcript.push_cared(self.care.finish());
         self.transcript.end_paragraph();
     }
 
@@ -207,8 +220,8 @@ impl UiModel {
     pub fn sent(&mut self, command: &Command) {
         match command {
             Command::Start(_) => self.run = Run::Starting,
-            Command::Stop => self.run = Run::Stopping,
-            Command::Set(setting) => set(&mut self.wanted, *setting),
+            Command::Stop | Command::Cancel => self.run = Run::Stopping,
+            Command::Set(setting) => self.wanted.take(setting),
             Command::ListDevices | Command::StartTrace { .. } | Command::StopTrace => {}
             Command::Restart => self.engine = Engine::Loading,
             Command::UseEngine(name) => self.asked_engine = Some(name.clone()),
@@ -257,6 +270,11 @@ impl UiModel {
             // The rest is still being transcribed; without an engine nothing would ever end that.
             Run::Stopping => (self.engine == Engine::Failed).then_some(Command::Stop),
         }
+    }
+
+    /// What the Cancel button and Esc do now.
+    pub(crate) fn cancel(&self) -> Option<Command> {
+        self.is_live().then_some(Command::Cancel)
     }
 
     /// What the Trace button and Ctrl+T do now; `audio` keeps the sound too.
@@ -314,10 +332,11 @@ impl UiModel {
         &self.wanted
     }
 
-    /// Grey words: those of the newest hop that are not committed yet.
+    /// Grey words: committed ones that a rule for text may still change, then those of the newest hop that are not committed.
     pub(crate) fn tail(&self) -> impl Iterator<Item = &Word> + Clone {
         // Events and the snapshot come separately: a word just committed may still stand in the snapshot.
-        self.live.tail.iter().filter(|word| word.start >= self.committed_to)
+        let live = self.live.tail.iter().filter(|word| word.start >= self.committed_to);
+        self.care.pending().chain(live)
     }
 
     /// The vocabulary piece of a token.
@@ -333,24 +352,15 @@ impl UiModel {
     }
 }
 
-fn set(settings: &mut SessionSettings, setting: Setting) {
-    match setting {
-        Setting::Window(window) => settings.window = window,
-        Setting::Endpoint(endpoint) => settings.endpoint = endpoint,
-        Setting::FeatureNorm(norm) => settings.feature_norm = norm,
-        Setting::Punctuation(punctuation) => settings.punctuation = punctuation,
-        Setting::TopK(top_k) => settings.top_k = top_k,
-    }
-}
-
 /// The value that `settings` have for what `like` would change.
-fn reading(settings: &SessionSettings, like: Setting) -> Setting {
+fn reading(settings: &SessionSettings, like: &Setting) -> Setting {
     match like {
         Setting::Window(_) => Setting::Window(settings.window),
         Setting::Endpoint(_) => Setting::Endpoint(settings.endpoint),
         Setting::FeatureNorm(_) => Setting::FeatureNorm(settings.feature_norm),
         Setting::Punctuation(_) => Setting::Punctuation(settings.punctuation),
         Setting::TopK(_) => Setting::TopK(settings.top_k),
+        Setting::CustomWords(_) => Setting::CustomWords(settings.custom_words.clone()),
     }
 }
 

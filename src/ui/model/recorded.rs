@@ -49,9 +49,10 @@ impl Beside {
 impl UiModel {
     /// A model of a run that is over.
     pub(crate) fn of_recording(recording: Recording) -> Self {
-        let Recording { title, ready, settings, events, plots, other } = recording;
+        let Recording { title, ready, settings, text, events, plots, other } = recording;
         let mut model =
             Self { transcript: Transcript::keeping_tokens(), history: History::keeping(None), ..Self::new(settings) };
+        model.use_rules(&text);
         model.apply(Event::Ready(ready));
         for event in events.into_iter().filter(is_of_the_run) {
             model.apply(event);

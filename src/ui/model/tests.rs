@@ -97,13 +97,13 @@ fn utterances_become_paragraphs() {
 fn a_refused_setting_returns_to_what_is_applied() {
     let mut model = UiModel::new(SessionSettings::default());
     let wide = Setting::FeatureNorm(FeatureNorm::Running);
-    model.sent(&Command::Set(wide));
+    model.sent(&Command::Set(wide.clone()));
     assert_eq!(model.settings().feature_norm, FeatureNorm::Running);
-    model.apply(Event::SettingRefused { setting: wide, reason: "not now".into() });
+    model.apply(Event::SettingRefused { setting: wide.clone(), reason: "not now".into() });
     assert_eq!(model.settings().feature_norm, FeatureNorm::Model);
-    model.sent(&Command::Set(wide));
-    model.apply(Event::SettingApplied { at: SampleIdx(0), setting: wide });
-    model.apply(Event::SettingRefused { setting: wide, reason: "not now".into() });
+    model.sent(&Command::Set(wide.clone()));
+    model.apply(Event::SettingApplied { at: SampleIdx(0), setting: wide.clone() });
+    model.apply(Event::SettingRefused { setting: wide.clone(), reason: "not now".into() });
     assert_eq!(model.settings().feature_norm, FeatureNorm::Running);
 }
 

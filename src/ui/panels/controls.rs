@@ -57,6 +57,11 @@ pub(crate) fn controls_ui(
 ) {
     ui.horizontal_wrapped(|ui| {
         start_button(ui, model, settings, commands);
+        if let Some(cancel) = model.cancel()
+            && ui.button("Cancel").on_hover_text("Stop and throw away what is still grey (Esc)").clicked()
+        {
+            commands.push(cancel);
+        }
         device_picker(ui, model, view, settings, commands);
         if ui.button("Open file…").on_hover_text("Transcribe a recording (Ctrl+O); or drop one on the window").clicked()
         {

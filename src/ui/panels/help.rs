@@ -12,7 +12,7 @@ const SHORTCUTS: [(&str, &str); 14] = [
     ("←  →", "Previous and next decision, with its record"),
     ("PgUp  PgDn", "Move a frozen time axis by a page"),
     ("Home  End", "Move it to its beginning or its end"),
-    ("Esc", "Close the record, the settings or this list"),
+    ("Esc", "Close the record, the settings or this list; else cancel dictation"),
     ("Ctrl+C", "Copy the words selected, else all committed text"),
     ("Ctrl+L", "Clear the transcript"),
     ("Ctrl+Z", "Bring the cleared transcript back"),

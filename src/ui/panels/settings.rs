@@ -3,7 +3,7 @@
 use eframe::egui::{Checkbox, ComboBox, RichText, Slider, Ui};
 
 use crate::{
-    config::EngineName,
+    config::{EngineName, OutputSettings, TypeMode},
     session::{Command, EndpointSettings, FeatureNorm, Punctuation, Setting, TopK, WindowSettings},
     ui::{model::UiModel, theme::Palette},
     units::{enc_frames_from_secs, secs_from_enc_frames},
@@ -17,7 +17,13 @@ const LEAST_HOP_SECS: f64 = 0.08;
 const MOST_HOP_SECS: f64 = 4.0;
 const MOST_RIGHT_SECS: f64 = 4.0;
 
-pub(crate) fn settings_ui(ui: &mut Ui, model: &UiModel, trace_audio: &mut bool, commands: &mut Vec<Command>) {
+pub(crate) fn settings_ui(
+    ui: &mut Ui,
+    model: &UiModel,
+    output: &mut OutputSettings,
+    trace_audio: &mut bool,
+    commands: &mut Vec<Command>,
+) {
     ui.spacing_mut().slider_width = 118.0;
     section(ui, "Window");
     if let Some(window) = window_ui(ui, model) {
@@ -43,6 +49,8 @@ pub(crate) fn settings_ui(ui: &mut Ui, model: &UiModel, trace_audio: &mut bool, 
     }
     section(ui, "Engine");
     commands.extend(engine_ui(ui, model));
+    section(ui, "Type into other windows");
+    output_ui(ui, output);
     section(ui, "Traces");
     ui.add(Checkbox::new(trace_audio, "Keep the sound with a trace, so that it can be run again"))
         .on_hover_text("Holds for traces that the button starts, until the window is closed");
@@ -65,6 +73,24 @@ fn engine_ui(ui: &mut Ui, model: &UiModel) -> Option<Command> {
     });
     let asked = engine.filter(|_| engine != before && !model.is_changing_engine())?;
     Some(Command::UseEngine(asked.as_str().to_owned()))
+}
+
+/// Committed words go into the window that has the focus, never into this one.
+fn output_ui(ui: &mut Ui, output: &mut OutputSettings) {
+    let text = |mode| match mode {
+        TypeMode::Off => "nothing",
+        TypeMode::Words => "words at once",
+        TypeMode::Utterance => "utterances",
+    };
+    ComboBox::from_label("typed").selected_text(text(output.mode)).show_ui(ui, |ui| {
+        for mode in TypeMode::ALL {
+            ui.selectable_value(&mut output.mode, mode, text(mode));
+        }
+    });
+    ui.add_enabled_ui(output.mode != TypeMode::Off, |ui| {
+        ui.checkbox(&mut output.trailing_space, "A space after each utterance");
+        ui.checkbox(&mut output.submit, "Enter after each utterance");
+    });
 }
 
 fn section(ui: &mut Ui, title: &str) {

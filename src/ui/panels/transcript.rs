@@ -119,7 +119,7 @@ fn text_ui(ui: &mut Ui, model: &UiModel, view: &mut TranscriptView, palette: &Pa
     }
     response.widget_info(|| WidgetInfo::labeled(Role::Document, true, format!("Transcript, {total} lines")));
     select(ui, view, &placed, &response);
-    show_card(ui, &placed, &response);
+    show_card(ui, model, &placed, &response);
 }
 
 /// The first of `0..count` for which `before` is false.
@@ -253,12 +253,13 @@ fn select(ui: &Ui, view: &mut TranscriptView, placed: &[Placed<'_>], response: &
     }
 }
 
-fn show_card(ui: &Ui, placed: &[Placed<'_>], response: &egui::Response) {
+fn show_card(ui: &Ui, model: &UiModel, placed: &[Placed<'_>], response: &egui::Response) {
     let Some(pointer) = response.hover_pos().filter(|_| !response.dragged()) else { return };
     let Some(found) = placed.iter().find(|word| word.rect.contains(pointer)) else { return };
     let palette = Palette::of(ui);
     ui.painter().hline(found.rect.x_range(), found.rect.bottom() - 2.0, Stroke::new(1.0, palette.token));
     let id = response.id.with("word card");
     let tooltip = Tooltip::always_open(ui.ctx().clone(), ui.layer_id(), id, PopupAnchor::ParentRect(found.rect));
-    tooltip.gap(2.0).show(|ui| word_card_ui(ui, found.word, found.index.is_none()));
+    let change = found.index.and_then(|index| model.transcript.change(index));
+    tooltip.gap(2.0).show(|ui| word_card_ui(ui, found.word, found.index.is_none(), change));
 }

@@ -4,11 +4,14 @@ use eframe::egui::{Grid, RichText, Ui, vec2};
 
 use crate::{
     decode::Word,
-    ui::theme::{self, Palette},
+    ui::{
+        theme::{self, Palette},
+        transcript::Change,
+    },
 };
 
 /// The card shown when the pointer rests on a word.
-pub(crate) fn word_card_ui(ui: &mut Ui, word: &Word, tail: bool) {
+pub(crate) fn word_card_ui(ui: &mut Ui, word: &Word, tail: bool, change: Option<&Change>) {
     let palette = Palette::of(ui);
     ui.horizontal(|ui| {
         ui.label(RichText::new(&word.text).size(16.0).strong());
@@ -16,6 +19,9 @@ pub(crate) fn word_card_ui(ui: &mut Ui, word: &Word, tail: bool) {
             ui.label(RichText::new("not final: the next hop makes it anew").small().color(palette.window_end));
         }
     });
+    if let Some(Change { committed, rule }) = change {
+        small(ui, &format!("Committed as {committed:?}; {rule}"));
+    }
     let (start, end) = (word.start, word.end);
     small(ui, &format!("{:.2} s to {:.2} s (frames {} to {})", start.secs(), end.secs(), start.0, end.0));
     small(ui, &format!("Word confidence {:.4}: least token softmax probability", word.confidence));

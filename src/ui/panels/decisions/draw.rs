@@ -173,6 +173,7 @@ fn pieces(canvas: &Canvas<'_>, model: &UiModel, placed: &[Placed<'_>]) {
         let decision = place.decision;
         let (token, color) = match decision.suppressed {
             Some(suppressed) if decision.is_blank => (suppressed.token, palette.suppressed),
+            _ if decision.boosted.is_some() => (decision.token, palette.boosted),
             Some(_) => (decision.token, palette.suppressed),
             None => (decision.token, palette.text),
         };

@@ -130,12 +130,12 @@ fn hop_borders(history: &History, palette: &Palette) -> Vec<Border> {
 
 fn mark_borders(history: &History, palette: &Palette) -> Vec<Border> {
     let border = |mark: &crate::ui::history::Mark| {
-        let (label, color, dashed) = match mark.kind {
+        let (label, color, dashed) = match &mark.kind {
             MarkKind::UtteranceStart => ("utterance".to_owned(), palette.weak, false),
-            MarkKind::UtteranceEnd(reason) => (end_label(reason).to_owned(), palette.weak, false),
+            MarkKind::UtteranceEnd(reason) => (end_label(*reason).to_owned(), palette.weak, false),
             MarkKind::Setting(setting) => (setting_label(setting), palette.setting, true),
             MarkKind::Gap(samples) => {
-                let millis = samples as f64 * 1000.0 / f64::from(SAMPLE_RATE_HZ);
+                let millis = *samples as f64 * 1000.0 / f64::from(SAMPLE_RATE_HZ);
                 (format!("{millis:.0} ms lost"), palette.bad, false)
             }
         };
@@ -149,11 +149,12 @@ fn end_label(reason: EndReason) -> &'static str {
         EndReason::Silence => "silence",
         EndReason::Stopped => "stopped",
         EndReason::Gap => "gap",
+        EndReason::Cancelled => "cancelled",
     }
 }
 
 /// What a setting change says on the axis.
-fn setting_label(setting: Setting) -> String {
+fn setting_label(setting: &Setting) -> String {
     match setting {
         Setting::Window(window) => {
             format!("window {:.2} + {:.2} + {:.2} s", window.left_secs, window.hop_secs, window.right_secs)
@@ -166,6 +167,8 @@ fn setting_label(setting: Setting) -> String {
         Setting::FeatureNorm(norm) => format!("features: {}", norm.name()),
         Setting::Punctuation(punctuation) => format!("suppress punctuation: {}", punctuation.name()),
         Setting::TopK(top_k) => format!("top {}", top_k.get()),
+        Setting::CustomWords(words) if words.is_off() => "custom words off".to_owned(),
+        Setting::CustomWords(words) => format!("{} custom words, boost {:.1}", words.words.len(), words.boost),
     }
 }
 

@@ -42,6 +42,14 @@ pub(crate) fn record_ui(ui: &mut Ui, model: &UiModel, decision: &Decision, tail:
         let text = format!("Suppressed {piece} (id {}), cost {:.2} logits", suppressed.token.0, suppressed.cost);
         ui.label(RichText::new(text).small().color(palette.suppressed));
     }
+    if let Some(boosted) = decision.boosted {
+        let piece = model.piece(boosted.token.0);
+        let text = format!(
+            "Custom word: bonus {:.2} overtook {piece} (id {}), cost {:.2} logits",
+            boosted.bonus, boosted.token.0, boosted.cost
+        );
+        ui.label(RichText::new(text).small().color(palette.boosted));
+    }
     ui.separator();
     token_head(ui, model, decision, palette);
     ui.separator();

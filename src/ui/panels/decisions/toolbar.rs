@@ -49,6 +49,9 @@ fn legend(ui: &mut Ui, model: &UiModel) {
     }
     swatch(ui, palette.forced, "forced");
     swatch(ui, palette.suppressed, "suppressed");
+    if !model.settings().custom_words.is_off() {
+        swatch(ui, palette.boosted, "custom word");
+    }
     for (tie, head, text) in [(Tie::Token, "token", "near tie, token"), (Tie::Duration, "duration", "duration")] {
         let response = swatch_with(ui, text, |painter, middle| {
             let flat = if tie == Tie::Token { 2.5 } else { -2.5 };
