@@ -40,6 +40,10 @@ pub(super) fn run(args: &DictateArgs, console: &mut Console<'_>) -> anyhow::Resu
         None => Source::Microphone { device: args.source.device.clone().or_else(|| settings.device.clone()) },
     };
     let (wake, woken) = bounded::<()>(1);
+    // A full channel means that the loop is about to wake anyway.
+    let wake = move || {
+        let _ = wake.try_send(());
+    };
     let interrupts = Arc::new(AtomicUsize::new(0));
     ctrlc::set_handler({
         let (interrupts, wake) = (Arc::clone(&interrupts), wake.clone());
@@ -47,22 +51,15 @@ pub(super) fn run(args: &DictateArgs, console: &mut Console<'_>) -> anyhow::Resu
             if interrupts.fetch_add(1, Ordering::SeqCst) > 0 {
                 process::exit(1);
             }
-            // A full channel means that the loop is about to wake anyway.
-            let _ = wake.try_send(());
+            wake();
         }
     })
     .context("cannot catch Ctrl+C")?;
     let tracing = args.trace.tracing(args.source.name());
-    let orders = orders::listen({
-        let wake = wake.clone();
-        move || {
-            let _ = wake.try_send(());
-        }
-    });
+    let orders = orders::listen(wake.clone());
     if orders::is_typed() && !args.json {
         (console.tell)("`engine NAME` and Enter goes on with another engine");
     }
-    let wake = move || drop(wake.try_send(()));
     let typist = typing::start(args.output.over(&settings), wake.clone(), |text| (console.tell)(&text));
     let mut live = LiveHandle::spawn(
         args.model.over(&settings).engines(),
