@@ -20,7 +20,7 @@ use dictoscope::{
 use tempfile::TempDir;
 
 /// A debug build on a loaded machine.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// A display that nobody sees, and a folder.
 struct Room {

@@ -3,26 +3,18 @@
 use std::borrow::Cow;
 
 use crate::engine::onnx_graph::{
-    node::{FLOAT, INT64, Node},
+    node::{
+        ATTRIBUTE_INT, ATTRIBUTE_NAME, FLOAT, INT64, NODE_ATTRIBUTE, NODE_INPUT, NODE_NAME, NODE_OP_TYPE, NODE_OUTPUT,
+        Node, TENSOR_DATA_TYPE, TENSOR_DIMS, TENSOR_NAME, TENSOR_RAW,
+    },
     wire::{Message, Value},
 };
 
 // Field numbers of onnx.proto.
-const NODE_INPUT: u32 = 1;
-const NODE_OUTPUT: u32 = 2;
-const NODE_NAME: u32 = 3;
-const NODE_OP_TYPE: u32 = 4;
-const NODE_ATTRIBUTE: u32 = 5;
-const ATTRIBUTE_NAME: u32 = 1;
-const ATTRIBUTE_INT: u32 = 3;
 const ATTRIBUTE_INTS: u32 = 8;
 const ATTRIBUTE_TYPE: u32 = 20;
 const TYPE_INT: u64 = 2;
 const TYPE_INTS: u64 = 7;
-const TENSOR_DIMS: u32 = 1;
-const TENSOR_DATA_TYPE: u32 = 2;
-const TENSOR_NAME: u32 = 8;
-const TENSOR_RAW: u32 = 9;
 const VALUE_NAME: u32 = 1;
 const VALUE_TYPE: u32 = 2;
 const TYPE_TENSOR: u32 = 1;

@@ -8,22 +8,22 @@ use crate::engine::onnx_graph::{
 };
 
 // Field numbers of onnx.proto.
-const NODE_INPUT: u32 = 1;
-const NODE_OUTPUT: u32 = 2;
-const NODE_NAME: u32 = 3;
-const NODE_OP_TYPE: u32 = 4;
-const NODE_ATTRIBUTE: u32 = 5;
+pub(super) const NODE_INPUT: u32 = 1;
+pub(super) const NODE_OUTPUT: u32 = 2;
+pub(super) const NODE_NAME: u32 = 3;
+pub(super) const NODE_OP_TYPE: u32 = 4;
+pub(super) const NODE_ATTRIBUTE: u32 = 5;
 const NODE_DOMAIN: u32 = 7;
-const ATTRIBUTE_NAME: u32 = 1;
-const ATTRIBUTE_INT: u32 = 3;
+pub(super) const ATTRIBUTE_NAME: u32 = 1;
+pub(super) const ATTRIBUTE_INT: u32 = 3;
 const ATTRIBUTE_TENSOR: u32 = 5;
 const ATTRIBUTE_GRAPH: u32 = 6;
 const ATTRIBUTE_GRAPHS: u32 = 11;
-const TENSOR_DIMS: u32 = 1;
-const TENSOR_DATA_TYPE: u32 = 2;
+pub(super) const TENSOR_DIMS: u32 = 1;
+pub(super) const TENSOR_DATA_TYPE: u32 = 2;
 const TENSOR_FLOATS: u32 = 4;
-const TENSOR_NAME: u32 = 8;
-const TENSOR_RAW: u32 = 9;
+pub(super) const TENSOR_NAME: u32 = 8;
+pub(super) const TENSOR_RAW: u32 = 9;
 const TENSOR_EXTERNAL: u32 = 13;
 const ENTRY_KEY: u32 = 1;
 const ENTRY_VALUE: u32 = 2;
