@@ -47,18 +47,6 @@ pub enum GraphSource {
     File(PathBuf),
 }
 
-impl GraphSource {
-    /// The graph's bytes, without files beside it; an error names the file.
-    fn read(&self) -> Result<Cow<'static, [u8]>, String> {
-        match self {
-            Self::Bytes(bytes) => Ok(bytes.clone()),
-            Self::File(path) => {
-                std::fs::read(path).map(Cow::Owned).map_err(|error| format!("{}: {error}", path.display()))
-            }
-        }
-    }
-}
-
 /// Index into the token head: a piece of the vocabulary, or blank.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct TokenId(pub u32);

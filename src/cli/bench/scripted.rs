@@ -91,7 +91,7 @@ impl<E: Engine> Engine for ScriptedDecisions<E> {
         let ahead = self.script.path(self.start.0 + row as u64, nth, AHEAD);
         self.inner.expect(&ahead);
         self.inner.joint(frame, prediction, out)?;
-        let (token, duration) = self.script.at(self.start.0 + row as u64, nth);
+        let Some(&(token, duration)) = ahead.first() else { return Ok(()) };
         choose(&mut out.tokens, token.0 as usize, TOKEN_LEAD);
         choose(&mut out.durations, duration, DURATION_LEAD);
         Ok(())

@@ -11,7 +11,7 @@ use crate::engine::{
     onnx_graph::{
         GRAPH_INITIALIZER, GRAPH_INPUT, GRAPH_NAME, GRAPH_NODE, GRAPH_OUTPUT, OnnxError, OnnxGraph, make,
         node::{FLOAT, INT32, INT64, Node},
-        part::Part,
+        part::{FRAMES, Part},
         set_graph,
         wire::{Message, Value},
     },
@@ -178,7 +178,7 @@ impl<'a> Block<'a> {
         self.nodes.extend([
             Node::new("Split", &[GIVEN, "b/parts"], &parts).with("axis", 0),
             Node::new("Reshape", &["b/frames_flat", "b/frames_shape"], &["b/frames"]),
-            Node::new("Transpose", &["b/frames"], &["f/given"]).with_list("perm", &[0, 2, 1]),
+            Node::new("Transpose", &["b/frames"], &[FRAMES]).with_list("perm", &[0, 2, 1]),
             Node::new("Reshape", &["b/g_flat", "b/g_shape"], &["b/g"]),
             Node::new("Reshape", &["b/h_flat", "b/state_shape"], &["b/h"]),
             Node::new("Reshape", &["b/c_flat", "b/state_shape"], &["b/c"]),
@@ -187,8 +187,8 @@ impl<'a> Block<'a> {
             split(&["b/forced", "b/ones"], &forced),
             split(&["b/is_forced", "b/ones"], &is_forced),
         ]);
-        self.joint.write_once(&mut self.nodes, "f/given");
-        self.predictor.write_once(&mut self.nodes, "");
+        self.joint.write_once(&mut self.nodes);
+        self.predictor.write_once(&mut self.nodes);
         let mut prediction = ["b/g", "b/h", "b/c"].map(str::to_owned);
         let element = self.narrow_type()?;
         if element != FLOAT {

@@ -13,6 +13,9 @@ use crate::engine::onnx_graph::{
 /// Field of a `ValueInfoProto`.
 const VALUE_NAME: u32 = 1;
 
+/// Name in the whole of all encoder frames, `[1, dim, frames]`.
+pub(super) const FRAMES: &str = "f/given";
+
 /// What a value depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
@@ -123,8 +126,8 @@ impl<'a> Part<'a> {
         self.name(name, step, &HashMap::new())
     }
 
-    /// Writes what all steps share; `frames` is the name of the input of that role in the whole.
-    pub(super) fn write_once(&self, nodes: &mut Vec<Node<'a>>, frames: &str) {
+    /// Writes what all steps share.
+    pub(super) fn write_once(&self, nodes: &mut Vec<Node<'a>>) {
         for (node, kind) in self.nodes() {
             if kind == Kind::Step {
                 continue;
@@ -132,7 +135,7 @@ impl<'a> Part<'a> {
             let rename = |name: &str| match self.kinds.get(name) {
                 _ if name.is_empty() => String::new(),
                 Some(Kind::Constant) => format!("{}/{name}", self.tag),
-                _ => self.frames_name(name, frames),
+                _ => self.frames_name(name),
             };
             nodes.push(renamed(node, rename));
         }
@@ -151,7 +154,7 @@ impl<'a> Part<'a> {
             let Some(row) = row else { break };
             // The joint's frames are the last axis as they come in and the second within.
             let axis = if self.frames.as_deref() == Some(name) { 2 } else { 1 };
-            let from = self.frames_name(name, "f/given");
+            let from = self.frames_name(name);
             let picked = self.name(name, step, inputs);
             nodes.push(Node::new("Gather", &[&from, row], &[&picked]).with("axis", axis));
         }
@@ -206,8 +209,8 @@ impl<'a> Part<'a> {
         steps.flat_map(|(node, _)| node.inputs()).filter(|name| self.kinds.get(*name) == Some(&Kind::Frames)).collect()
     }
 
-    fn frames_name(&self, name: &str, frames: &str) -> String {
-        if self.frames.as_deref() == Some(name) { frames.to_owned() } else { format!("f/{name}") }
+    fn frames_name(&self, name: &str) -> String {
+        if self.frames.as_deref() == Some(name) { FRAMES.to_owned() } else { format!("f/{name}") }
     }
 
     fn name(&self, name: &str, step: usize, inputs: &HashMap<&str, String>) -> String {

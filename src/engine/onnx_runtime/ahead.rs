@@ -62,11 +62,12 @@ impl Ahead {
         graphs: &[GraphSource; 3],
         place: Place,
     ) -> Result<Self, String> {
-        let [_, predictor, joint] = graphs;
-        let (predictor, joint) = (predictor.read()?, joint.read()?);
+        let [_, GraphSource::Bytes(predictor), GraphSource::Bytes(joint)] = graphs else {
+            return Err("predictor or joint has its weights in files beside it".to_owned());
+        };
         let shape = BlockShape::new(contract, STEPS, FRAMES);
-        let block = decision_block(&predictor, &joint, contract, shape).map_err(|error| error.to_string())?;
-        let mut ahead = Self::load(means, &block, shape, place).map_err(|error| error.to_string())?;
+        let block = decision_block(predictor, joint, contract, shape).map_err(|error| error.to_string())?;
+        let mut ahead = Self::load(means, block, shape, place).map_err(|error| error.to_string())?;
         let zeros = Prediction {
             output: vec![0.0; shape.hidden],
             state: PredictorState { h: vec![0.0; shape.state], c: vec![0.0; shape.state], resident: None },
@@ -80,8 +81,8 @@ impl Ahead {
         Ok(ahead)
     }
 
-    fn load(means: &Means<'_>, block: &[u8], shape: BlockShape, place: Place) -> ort::Result<Self> {
-        let session = session(means, &GraphSource::Bytes(block.to_vec().into()))?;
+    fn load(means: &Means<'_>, block: Vec<u8>, shape: BlockShape, place: Place) -> ort::Result<Self> {
+        let session = session(means, &GraphSource::Bytes(block.into()))?;
         let on_device = Allocator::new(&session, place.memory()?)?;
         let (device_given, mut device_found) =
             (Tensor::<f32>::new(&on_device, [shape.given()])?, Tensor::<f32>::new(&on_device, [shape.found()])?);
@@ -161,14 +162,13 @@ impl Ahead {
 
     /// What the predictor says after `token` on `state`, if that was computed.
     pub(super) fn prediction(&self, token: TokenId, state: &PredictorState) -> Option<Prediction> {
-        let BlockShape { steps, hidden, state: size, .. } = self.shape;
+        let BlockShape { hidden, state: size, .. } = self.shape;
         let step = self.steps().find(|step| {
             let before = self.before(*step);
             self.token(*step) == Some(token.0)
                 && before.get(hidden..hidden + size) == Some(&state.h)
                 && before.get(hidden + size..) == Some(&state.c)
         })?;
-        debug_assert!(step < steps);
         let after = &self.newest.1[self.after(step)];
         Some(Prediction {
             output: after[..hidden].to_vec(),
@@ -190,8 +190,9 @@ impl Ahead {
 
     fn step_of(&self, frame: &[f32], prediction: &Prediction) -> Option<usize> {
         let BlockShape { steps, dim, hidden, state, .. } = self.shape;
+        let rows = &self.newest.1[self.newest.1.len().saturating_sub(steps)..];
         self.steps().find(|step| {
-            let row = self.newest.1[steps * self.shape.step() + steps + step] as usize;
+            let row = rows[*step] as usize;
             let before = self.before(*step);
             self.newest.0.get(row * dim..(row + 1) * dim) == Some(frame)
                 && before[..hidden] == prediction.output
