@@ -65,29 +65,25 @@ pub(super) struct RunningText {
 impl RunningText {
     /// What to append to the line for these words.
     pub(super) fn append(&mut self, words: &[Word]) -> String {
-        let mut text = String::new();
-        for word in words {
-            if self.written > 0 && !word.glued {
-                text.push(' ');
-                self.written += 1;
-            }
-            text.push_str(&word.text);
-            self.written += word.text.chars().count();
-        }
-        text
+        self.append_all(words.iter().map(|word| (word.text.as_str(), word.glued)))
     }
 
     /// The same for texts that rules made of them.
     pub(super) fn append_cared(&mut self, words: &[CaredWord]) -> String {
+        let written = words.iter().filter(|word| !word.text.is_empty());
+        self.append_all(written.map(|word| (word.text.as_str(), word.glued)))
+    }
+
+    fn append_all<'a>(&mut self, parts: impl Iterator<Item = (&'a str, bool)>) -> String {
         let mut text = String::new();
-        for word in words.iter().filter(|word| !word.text.is_empty()) {
-            if self.written > 0 && !word.glued {
+        for (part, glued) in parts {
+            if self.written > 0 && !glued {
                 text.push(' ');
                 self.written += 1;
             }
-            text.push_str(&word.text);
-            let line = word.text.rsplit_once('\n').map(|(_, line)| line);
-            self.written = line.map_or(self.written + word.text.chars().count(), |line| line.chars().count());
+            text.push_str(part);
+            let line = part.rsplit_once('\n').map(|(_, line)| line);
+            self.written = line.map_or(self.written + part.chars().count(), |line| line.chars().count());
         }
         text
     }

@@ -73,8 +73,8 @@ pub(super) fn journal() -> Option<Journal> {
     data_folder().map(|folder| Journal::new(folder.join(FOLDER)))
 }
 
-/// What keeps the words of a live session, and what `rules` make of them, if they are to be kept. Old ones are forgotten first. What the user must
-/// know is told to `tell`.
+/// What keeps the words of a live session, and what `rules` make of them, if they are to be kept. Old ones are forgotten
+/// first. What the user must know is told to `tell`.
 pub(super) fn keeper(settings: &Settings, rules: Arc<Rules>, mut tell: impl FnMut(&str)) -> Option<OpenJournal> {
     if !settings.history.keep {
         return None;

@@ -10,7 +10,7 @@ use clap::{Args, builder::PossibleValuesParser};
 use serde_json::{Value, json};
 
 use crate::{
-    decode::text_of,
+    decode::{Word, text_of},
     text::{CaredWord, Replacement, Rules, TextCare, TextSettings},
 };
 
@@ -100,9 +100,9 @@ pub(super) fn tell_changes(cared: &[CaredWord], out: &mut dyn Write) -> io::Resu
 }
 
 /// All of a run at once: utterances as committed.
-pub(super) fn care_for(rules: &Arc<Rules>, utterances: &[Vec<crate::decode::Word>]) -> Vec<Vec<CaredWord>> {
+pub(super) fn care_for(rules: &Arc<Rules>, utterances: &[Vec<Word>]) -> Vec<Vec<CaredWord>> {
     let mut care = TextCare::new(Arc::clone(rules));
-    let mut one = |words: &Vec<crate::decode::Word>| {
+    let mut one = |words: &Vec<Word>| {
         let mut cared = care.push(words);
         cared.extend(care.finish());
         cared

@@ -151,16 +151,8 @@ mod tests {
     };
 
     fn words(text: &str) -> Vec<Word> {
-        text.split(' ')
-            .map(|text| Word {
-                text: text.to_owned(),
-                glued: false,
-                start: EncIdx(0),
-                end: EncIdx(1),
-                confidence: 1.0,
-                tokens: Vec::new(),
-            })
-            .collect()
+        let word = |text: &str| Word { text: text.to_owned(), end: EncIdx(1), confidence: 1.0, ..Word::default() };
+        text.split(' ').map(word).collect()
     }
 
     fn shown(terminal: bool, act: impl FnOnce(&mut TextView, &mut Console<'_>)) -> (String, Vec<String>) {
