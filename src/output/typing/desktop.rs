@@ -2,10 +2,20 @@
 
 use std::{
     fmt::Debug,
-    sync::{Arc, atomic::AtomicBool},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
 use crate::output::typing::{Method, OutputSettings, TypingError};
+
+/// Where nobody tells when a paste was taken: a window may take so long to fetch what it was told to paste.
+pub(super) const TAKEN_AFTER: Duration = Duration::from_millis(1500);
+/// Longest text that is typed key by key unless the settings say so, in characters; more goes faster by the clipboard.
+#[cfg(target_os = "linux")]
+pub(super) const TYPED_CHARS: usize = 200;
 
 /// Who would get what is typed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +36,11 @@ pub(super) enum Focus {
 }
 
 impl Focus {
+    /// All that can be told where the desktop does not tell: whether it is a window of this program.
+    pub(super) fn by_flag(own: &AtomicBool) -> Self {
+        if own.load(Ordering::SeqCst) { Self::Own } else { Self::Unknown }
+    }
+
     /// For messages.
     pub(super) fn name(&self) -> &str {
         match self {

@@ -3,12 +3,8 @@
 
 use std::{
     fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, atomic::AtomicBool},
     thread,
-    time::Duration,
 };
 
 use arboard::Clipboard;
@@ -16,11 +12,8 @@ use enigo::{Direction, Enigo, Key, Keyboard as _, Settings};
 
 use crate::output::typing::{
     Method, TypingError,
-    desktop::{Desktop, Focus, GoOn},
+    desktop::{Desktop, Focus, GoOn, TAKEN_AFTER},
 };
-
-/// A window may take so long to fetch what it was told to paste; nobody tells when it did.
-const TAKEN_AFTER: Duration = Duration::from_millis(1500);
 
 /// Keys by `enigo`, clipboard by `arboard`.
 pub(super) struct Native {
@@ -70,7 +63,7 @@ impl Native {
 
 impl Desktop for Native {
     fn focus(&mut self) -> Result<Focus, TypingError> {
-        Ok(if self.own_focus.load(Ordering::SeqCst) { Focus::Own } else { Focus::Unknown })
+        Ok(Focus::by_flag(&self.own_focus))
     }
 
     fn insert(&mut self, text: &str, method: Method, _: &Focus, go_on: GoOn<'_>) -> Result<(), TypingError> {

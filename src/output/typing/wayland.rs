@@ -5,23 +5,14 @@ use std::{
     env,
     io::Write,
     process::{Command, Output, Stdio},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, atomic::AtomicBool},
     thread,
-    time::Duration,
 };
 
 use crate::output::typing::{
     Method, TypingError,
-    desktop::{Desktop, Focus, GoOn},
+    desktop::{Desktop, Focus, GoOn, TAKEN_AFTER, TYPED_CHARS},
 };
-
-/// A window may take so long to fetch what it was told to paste; nobody tells when it did.
-const TAKEN_AFTER: Duration = Duration::from_millis(1500);
-/// Longest text that is typed key by key unless the settings say so, in characters.
-const TYPED_CHARS: usize = 200;
 
 /// The programs that are here.
 #[derive(Debug)]
@@ -112,7 +103,7 @@ impl Wayland {
 
 impl Desktop for Wayland {
     fn focus(&mut self) -> Result<Focus, TypingError> {
-        Ok(if self.own_focus.load(Ordering::SeqCst) { Focus::Own } else { Focus::Unknown })
+        Ok(Focus::by_flag(&self.own_focus))
     }
 
     fn insert(&mut self, text: &str, method: Method, _: &Focus, go_on: GoOn<'_>) -> Result<(), TypingError> {

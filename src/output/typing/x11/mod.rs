@@ -21,15 +21,13 @@ use x11rb::{
 
 use crate::output::typing::{
     Method, TypingError,
-    desktop::{Desktop, Focus, GoOn},
+    desktop::{Desktop, Focus, GoOn, TYPED_CHARS},
 };
 use keyboard::Keyboard;
 use selection::Selections;
 
 /// `WM_CLASS` of this program's windows.
 const OWN_CLASS: &str = "dictoscope";
-/// Longest text that is typed key by key unless a rule says so, in characters; more goes faster by the clipboard.
-const TYPED_CHARS: usize = 200;
 /// Terminals that paste by Ctrl+Shift+V, by class.
 const SHIFT_PASTE: &[&str] = &[
     "alacritty",
