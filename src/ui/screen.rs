@@ -120,7 +120,9 @@ impl Screen {
     pub fn ui(&mut self, ui: &mut Ui) {
         self.follow_theme(ui);
         // A refused setting goes back in the model; what is saved follows.
-        self.settings.session = self.model.settings().clone();
+        if self.settings.session != *self.model.settings() {
+            self.settings.session = self.model.settings().clone();
+        }
         if let Some(engine) = self.model.chosen_engine().and_then(EngineName::parse) {
             self.settings.engine = engine;
         }
