@@ -2,9 +2,11 @@
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
+mod xvfb;
+
 use std::{
     fs,
-    io::{BufRead, BufReader, Write},
+    io::Write,
     path::PathBuf,
     process::{Child, Command, Stdio},
     thread,
@@ -18,6 +20,7 @@ use dictoscope::{
     units::EncIdx,
 };
 use tempfile::TempDir;
+use xvfb::Xvfb;
 
 /// A debug build on a loaded machine.
 const LIMIT: Duration = Duration::from_mins(1);
@@ -25,22 +28,13 @@ const LIMIT: Duration = Duration::from_mins(1);
 /// A display that nobody sees, and a folder.
 struct Room {
     folder: TempDir,
-    display: String,
+    xvfb: Xvfb,
     children: Vec<Child>,
 }
 
 impl Room {
     fn new() -> Self {
-        let mut server = Command::new("Xvfb")
-            .args(["-displayfd", "1", "-screen", "0", "1280x800x24", "-nolisten", "tcp"])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("Xvfb is among the packages of `make setup-test`");
-        let mut number = String::new();
-        BufReader::new(server.stdout.take().unwrap()).read_line(&mut number).unwrap();
-        let display = format!(":{}", number.trim());
-        Self { folder: TempDir::new().unwrap(), display, children: vec![server] }
+        Self { folder: TempDir::new().unwrap(), xvfb: Xvfb::start(), children: Vec::new() }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -50,7 +44,7 @@ impl Room {
     fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
         command
-            .env("DISPLAY", &self.display)
+            .env("DISPLAY", &self.xvfb.display)
             .env_remove("WAYLAND_DISPLAY")
             .env("LC_ALL", "C.UTF-8")
             .env("DICTOSCOPE_DATA_DIR", self.path("data"))
@@ -123,7 +117,7 @@ impl Room {
     }
 
     fn typist(&self, settings: OutputSettings) -> Typist {
-        Typist::start(settings, Some(self.display.clone()), || ()).unwrap()
+        Typist::start(settings, Some(self.xvfb.display.clone()), || ()).unwrap()
     }
 }
 
@@ -141,14 +135,7 @@ fn settings(mode: TypeMode) -> OutputSettings {
 }
 
 fn say(guest: &mut TypingGuest, text: &str) {
-    let word = |text: &str| Word {
-        text: text.to_owned(),
-        glued: false,
-        start: EncIdx(0),
-        end: EncIdx(1),
-        confidence: 1.0,
-        tokens: Vec::new(),
-    };
+    let word = |text: &str| Word { text: text.to_owned(), end: EncIdx(1), confidence: 1.0, ..Word::default() };
     let words: Vec<Word> = text.split(' ').map(word).collect();
     guest.on(Stage::Committed(&words));
 }

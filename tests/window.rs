@@ -2,8 +2,9 @@
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
+mod xvfb;
+
 use std::{
-    io::{BufRead, BufReader},
     path::PathBuf,
     process::{Child, Command, Output, Stdio},
     thread,
@@ -11,6 +12,7 @@ use std::{
 };
 
 use tempfile::TempDir;
+use xvfb::Xvfb;
 
 /// A debug build on a loaded machine.
 const LIMIT: Duration = Duration::from_secs(90);
@@ -18,24 +20,13 @@ const LIMIT: Duration = Duration::from_secs(90);
 /// A display that nobody sees, and folders of one's own.
 struct Room {
     folder: TempDir,
-    display: String,
-    server: Child,
+    xvfb: Xvfb,
     windows: Vec<Child>,
 }
 
 impl Room {
     fn new() -> Self {
-        // Xvfb chooses a free number and writes it to its standard output.
-        let mut server = Command::new("Xvfb")
-            .args(["-displayfd", "1", "-screen", "0", "1280x800x24", "-nolisten", "tcp"])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("Xvfb is among the packages of `make setup-test`");
-        let mut number = String::new();
-        BufReader::new(server.stdout.take().unwrap()).read_line(&mut number).unwrap();
-        let display = format!(":{}", number.trim());
-        Self { folder: TempDir::new().unwrap(), display, server, windows: Vec::new() }
+        Self { folder: TempDir::new().unwrap(), xvfb: Xvfb::start(), windows: Vec::new() }
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
@@ -43,7 +34,7 @@ impl Room {
         let path = |name: &str| self.folder.path().join(name);
         command
             .args(arguments)
-            .env("DISPLAY", &self.display)
+            .env("DISPLAY", &self.xvfb.display)
             .env_remove("WAYLAND_DISPLAY")
             .env("DICTOSCOPE_DATA_DIR", path("data"))
             .env("DICTOSCOPE_CONFIG_DIR", path("config"))
@@ -81,7 +72,7 @@ impl Room {
 
 impl Drop for Room {
     fn drop(&mut self) {
-        for child in self.windows.iter_mut().chain([&mut self.server]) {
+        for child in &mut self.windows {
             let _ = child.kill();
             let _ = child.wait();
         }
