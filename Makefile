@@ -5,7 +5,7 @@ CARGO ?= cargo
 BENCH_FILE ?= assets/clips/story.flac
 BENCH_ARGS ?=
 
-.PHONY: help run test setup setup-test check fmt clippy clippy-tensorrt doc unit recipe bench parity model
+.PHONY: help run test setup setup-test setup-package package deb appimage stage check-package check fmt clippy clippy-tensorrt doc unit recipe bench parity model
 
 help:
 	@echo "make run         install what is missing, build, open the window"
@@ -14,6 +14,9 @@ help:
 	@echo "make setup       system packages for building and running (Debian, Ubuntu)"
 	@echo "make setup-test  the same with those of the tests"
 	@echo "make recipe      tests of the training recipe and of the reference, in Python; 2.8 GB of packages on the first run"
+	@echo "make package     a .deb and an AppImage in target/packaging (make deb and make appimage: one of them)"
+	@echo "make check-package"
+	@echo "                 installs the .deb into a bare Debian and transcribes there, then the same with the AppImage"
 	@echo "make bench       time per hop, latency and memory on a recording"
 	@echo "make parity      rten against PyTorch on the shipped recordings: a table of differences"
 	@echo "make model FROM=CHECKPOINT [NAME=...] [SPEECH=FOLDER]"
@@ -56,6 +59,30 @@ else
 unit:
 	@ORT_DYLIB_PATH=$$(sh scripts/onnxruntime-library.sh) && export ORT_DYLIB_PATH && $(CARGO) test
 endif
+
+# Packages have the features that load everything at run time: the same as the tests.
+ifeq ($(UNAME),Linux x86_64)
+PACKAGE_FEATURES ?= --features tensorrt
+endif
+PACKAGES = target/packaging
+setup-package:
+	@sh scripts/setup-debian.sh package
+
+stage: setup-package
+	$(CARGO) build --release --locked $(PACKAGE_FEATURES)
+	@sh packaging/linux/stage.sh "$${CARGO_TARGET_DIR:-target}/release/dictoscope" $(PACKAGES)/stage
+
+deb: stage
+	@sh packaging/linux/deb.sh $(PACKAGES) $(PACKAGE_FEATURES)
+
+appimage: stage
+	@sh packaging/linux/appimage.sh $(PACKAGES)/stage $(PACKAGES)
+
+package: deb appimage
+
+check-package: setup-package
+	@sh packaging/check-deb.sh $(PACKAGES)/dictoscope_*.deb
+	@sh packaging/check-appimage.sh $(PACKAGES)/Dictoscope-*.AppImage
 
 # Not part of `make check`: it would compile every crate once more.
 clippy-tensorrt:

@@ -3,6 +3,7 @@
 #
 #   setup-debian.sh run     to build and to run
 #   setup-debian.sh test    the same and what the tests use
+#   setup-debian.sh package what `make package` and `make check-package` use
 #   setup-debian.sh list    print all of them and change nothing
 #
 # With nothing missing it prints nothing and takes no time. Elsewhere than on Debian it says what is needed and goes on.
@@ -27,9 +28,11 @@ libegl1                       drawing (OpenGL)
 libgl1                        drawing (OpenGL)
 libgl1-mesa-dri               drawing (OpenGL drivers, software too)
 '
-test_packages='
+tensorrt_packages='
 g++                           compiles the bindings of TensorRT
 libclang-dev                  reads the headers of TensorRT while its bindings are built
+'
+test_packages='
 libvulkan1                    pictures of the panels
 mesa-vulkan-drivers           pictures of the panels (software Vulkan)
 xvfb                          a screen in memory
@@ -40,6 +43,16 @@ imagemagick                   screenshots
 x11-utils                     asks the screen about windows
 pulseaudio-utils              plays into the virtual microphone
 sox                           makes and measures sound
+'
+package_packages='
+appstream                     checks the description for software centres
+curl                          fetches the runtime of AppImages
+desktop-file-utils            checks the menu entry
+dpkg-dev                      finds out which packages the program links
+librsvg2-bin                  icons
+lintian                       checks the .deb
+mmdebstrap                    a bare Debian to install the .deb into
+squashfs-tools                AppImage
 '
 # Apart from the others: on a desktop with PipeWire it may stand in the way of what is installed.
 sound_packages='
@@ -66,9 +79,11 @@ fi
 
 case $mode in
 run) all="$build_packages$run_packages" ;;
-test | list) all="$build_packages$run_packages$test_packages$python_packages$sound_packages" ;;
+test) all="$build_packages$run_packages$tensorrt_packages$test_packages$python_packages$sound_packages" ;;
+package) all="$build_packages$tensorrt_packages$package_packages" ;;
+list) all="$build_packages$run_packages$tensorrt_packages$test_packages$python_packages$sound_packages$package_packages" ;;
 *)
-    echo "usage: setup-debian.sh run|test|list" >&2
+    echo "usage: setup-debian.sh run|test|package|list" >&2
     exit 2
     ;;
 esac
@@ -162,9 +177,13 @@ say "setup: apt-get update"
 apt update || say "setup: apt-get update failed; trying with the lists at hand"
 say "setup: apt-get install"
 install_table "$build_packages" || give_up "apt-get could not install them"
+if [ "$mode" = package ]; then
+    install_table "$tensorrt_packages$package_packages" || give_up "apt-get could not install them"
+    exit 0
+fi
 install_table "$run_packages" || give_up "apt-get could not install them"
 if [ "$mode" = test ]; then
-    install_table "$test_packages$python_packages" || give_up "apt-get could not install them"
+    install_table "$tensorrt_packages$test_packages$python_packages" || give_up "apt-get could not install them"
     if ! install_table "$sound_packages"; then
         say "setup: pulseaudio could not be installed beside what is here (PipeWire?);"
         say "setup: the test that dictates through a virtual microphone needs the program pulseaudio."

@@ -7,6 +7,7 @@ use clap::{Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand, bu
 use crate::{
     cli::{
         engines::EnginesVerb,
+        generate::GenerateArgs,
         history::HistoryArgs,
         margins::MarginsArgs,
         parity::ParityArgs,
@@ -40,9 +41,14 @@ pub struct Cli {
 impl Cli {
     /// Reads the command line and the environment; on a fault prints it and ends the program.
     pub fn from_environment() -> Self {
-        let mut command = with_variables(Self::command());
+        let mut command = Self::described();
         let matches = command.get_matches_mut();
         Self::from_arg_matches(&matches).unwrap_or_else(|error| error.format(&mut command).exit())
+    }
+
+    /// All verbs and flags with their variables: what is parsed, and what manual pages and completions are made of.
+    pub fn described() -> Command {
+        with_variables(Self::command())
     }
 }
 
@@ -94,6 +100,9 @@ pub(super) enum Verb {
     Bench(BenchArgs),
     /// Hold two engines, or an engine and dumped tensors, against each other.
     Parity(ParityArgs),
+    /// Write manual pages and completions, for packages.
+    #[command(hide = true)]
+    Generate(GenerateArgs),
 }
 
 #[derive(Debug, Args)]
@@ -330,7 +339,7 @@ mod tests {
             }
             command.get_subcommands().for_each(check);
         }
-        let command = with_variables(Cli::command());
+        let command = Cli::described();
         assert!(command.get_subcommands().count() > 3);
         check(&command);
     }

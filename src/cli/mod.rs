@@ -7,6 +7,7 @@ mod devices;
 mod dictate;
 mod engine_checks;
 mod engines;
+mod generate;
 mod history;
 mod json;
 mod libraries;
@@ -63,5 +64,6 @@ pub fn run(cli: Cli, console: &mut Console<'_>) -> anyhow::Result<Outcome> {
         Some(Verb::Margins(args)) => margins::run(&args, console),
         Some(Verb::Bench(args)) => bench::run(&args, console),
         Some(Verb::Parity(args)) => parity::run(&args, console),
+        Some(Verb::Generate(args)) => generate::run(&args, console),
     }
 }
