@@ -54,7 +54,9 @@ inside() {
         [ -s "$root/usr/share/$file" ] || fail "/usr/share/$file: expected a file, found none"
     done
 
-    apt_get install -y --fix-policy
+    # mmdebstrap leaves recommended packages out, unless it is told.
+    apt_get install -y -o APT::Install-Recommends=true --fix-policy
+    [ -n "$(find "$root/usr/lib" -name "libxkbcommon-x11.so.0")" ] || fail "the recommended packages were not installed"
     transcribes "with the recommended packages"
     refuses "no display to open a window on"
 

@@ -19,6 +19,17 @@ pub enum UiError {
         /// What the windowing system said.
         reason: String,
     },
+    /// A display may be there, but not what reads its keyboard; winit would panic.
+    #[error(
+        "no window without the library {library}; package {package} on Debian. Without a window, `dictoscope dictate` \
+         writes to the terminal"
+    )]
+    NoKeyboard {
+        /// The file that cannot be loaded.
+        library: &'static str,
+        /// What brings it.
+        package: &'static str,
+    },
     /// There is a display, but nothing can be drawn on it.
     #[error(
         "the window could not be drawn: {reason}. OpenGL 2.1 or later is needed (package libgl1-mesa-dri on Debian); \
@@ -48,6 +59,8 @@ pub(crate) fn open<A: eframe::App + 'static>(
     drops: bool,
     make: impl FnOnce(&CreationContext<'_>) -> A,
 ) -> Result<(), UiError> {
+    #[cfg(target_os = "linux")]
+    keyboard_libraries()?;
     let mut viewport = egui::ViewportBuilder::default()
         .with_title(title)
         .with_app_id(APP_ID)
@@ -60,6 +73,24 @@ pub(crate) fn open<A: eframe::App + 'static>(
     }
     let native = NativeOptions { viewport, ..NativeOptions::default() };
     eframe::run_native(APP_ID, native, Box::new(|context| Ok(Box::new(make(context)))))?;
+    Ok(())
+}
+
+/// Loads what winit loads for the keyboard of the display that it will choose.
+#[cfg(target_os = "linux")]
+fn keyboard_libraries() -> Result<(), UiError> {
+    let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let wayland = is_set("WAYLAND_DISPLAY") || is_set("WAYLAND_SOCKET");
+    if !wayland && !is_set("DISPLAY") {
+        // That there is no display is the better message.
+        return Ok(());
+    }
+    if xkbcommon_dl::xkbcommon_option().is_none() {
+        return Err(UiError::NoKeyboard { library: "libxkbcommon.so.0", package: "libxkbcommon0" });
+    }
+    if !wayland && xkbcommon_dl::x11::xkbcommon_x11_option().is_none() {
+        return Err(UiError::NoKeyboard { library: "libxkbcommon-x11.so.0", package: "libxkbcommon-x11-0" });
+    }
     Ok(())
 }
 
