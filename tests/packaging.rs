@@ -86,18 +86,28 @@ fn what_cannot_be_written_is_named() {
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("file");
     fs::write(&file, "").unwrap();
-    let output =
-        Command::new(env!("CARGO_BIN_EXE_dictoscope")).args(["generate", "man"]).arg(file.join("man")).output().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_dictoscope"))
+        .args(["generate", "man"])
+        .arg(file.join("man"))
+        .output()
+        .unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.code() == Some(1) && said.contains(file.to_str().unwrap()), "{said}");
 }
 
 #[test]
-fn the_description_is_of_this_version_and_names_the_menu_entry() {
+fn descriptions_are_of_this_version_and_name_the_menu_entry() {
     let text = read("packaging/linux/org.dictoscope.dictoscope.metainfo.xml");
     let newest = text.split("<release version=\"").nth(1).unwrap().split('"').next().unwrap();
     assert_eq!(newest, VERSION, "the newest release in the metainfo is not the one in Cargo.toml");
-    for part in ["<id>org.dictoscope.dictoscope</id>", ">dictoscope.desktop</launchable>", "<binary>dictoscope</binary>"] {
+    for system in ["windows", "macos"] {
+        let packager: Table = read(&format!("packaging/{system}/packager.toml")).parse().unwrap();
+        assert_eq!(packager["version"].as_str(), Some(VERSION), "packaging/{system}/packager.toml");
+        assert_eq!(packager["identifier"].as_str(), Some("org.dictoscope.dictoscope"));
+    }
+    for part in
+        ["<id>org.dictoscope.dictoscope</id>", ">dictoscope.desktop</launchable>", "<binary>dictoscope</binary>"]
+    {
         assert!(text.contains(part), "{part} is missing");
     }
 }
@@ -140,13 +150,18 @@ fn what_the_deb_holds_is_there_or_is_made() {
         assert!(root().join(path).exists(), "{path}: of Cargo.toml's assets, is not there");
     }
     let licence = deb["license-file"][0].as_str().unwrap();
-    assert!(read(licence).starts_with("Format: https://www.debian.org/"), "{licence} is no copyright file of Debian's form");
+    assert!(
+        read(licence).starts_with("Format: https://www.debian.org/"),
+        "{licence} is no copyright file of Debian's form"
+    );
 }
 
 #[test]
 fn files_that_the_scripts_name_are_there() {
     let mut checked = 0;
-    for script in ["packaging/linux/stage.sh", "packaging/linux/appimage.sh", "packaging/linux/deb.sh", "packaging/licences.sh"] {
+    for script in
+        ["packaging/linux/stage.sh", "packaging/linux/appimage.sh", "packaging/linux/deb.sh", "packaging/licences.sh"]
+    {
         let text = read(script).replace("$here", "packaging/linux");
         for word in text.split(|c: char| c.is_whitespace() || "\"'`()=:;".contains(c)) {
             let ours = ["packaging/", "assets/", "scripts/"].iter().any(|folder| word.starts_with(folder));
