@@ -1,14 +1,19 @@
 //! `dictoscope generate`: manual pages and completions for packages, out of the same command line that is parsed.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Context;
 use clap::{Args, Command, Subcommand};
 use clap_complete::Shell;
+use clap_mangen::Man;
 
 use crate::cli::{Cli, Console, Outcome};
 
 const NAME: &str = "dictoscope";
+const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 #[derive(Debug, Args)]
 pub(super) struct GenerateArgs {
@@ -35,8 +40,11 @@ enum What {
 pub(super) fn run(args: &GenerateArgs, console: &mut Console<'_>) -> anyhow::Result<Outcome> {
     match &args.what {
         What::Man { folder } => {
+            let mut command = Cli::described().disable_help_subcommand(true);
+            // Tells the verbs their full names.
+            command.build();
             fs::create_dir_all(folder)
-                .and_then(|()| clap_mangen::generate_to(Cli::described(), folder))
+                .and_then(|()| write_pages(&command, folder))
                 .with_context(|| format!("{}: manual pages cannot be written", folder.display()))?;
         }
         What::Completions { shell } => {
@@ -50,10 +58,19 @@ pub(super) fn run(args: &GenerateArgs, console: &mut Console<'_>) -> anyhow::Res
     Ok(Outcome::Done)
 }
 
+/// A page for the command and for each one below it that help shows. `clap_mangen::generate_to` would give the verbs' no version.
+fn write_pages(command: &Command, folder: &Path) -> io::Result<()> {
+    for verb in command.get_subcommands().filter(|verb| !verb.is_hide_set()) {
+        write_pages(verb, folder)?;
+    }
+    Man::new(command.clone()).source(format!("{NAME} {VERSION}")).manual("Dictoscope").generate_to(folder)?;
+    Ok(())
+}
+
 /// The command without the verbs that help does not show either; `clap_complete` would offer them.
 fn visible(command: &Command) -> Command {
     Command::new(NAME)
-        .version(env!("CARGO_PKG_VERSION"))
+        .version(VERSION)
         .args(command.get_arguments().cloned())
         .subcommands(command.get_subcommands().filter(|verb| !verb.is_hide_set()).cloned())
 }
