@@ -1,17 +1,27 @@
 //! Where a model's files come from: carried in the binary, or a folder in any layout that is known.
 
+mod catalogue;
 mod derive;
+mod describe;
 mod embedded;
 mod error;
+mod fetch;
 mod files;
 mod known;
 mod layout;
+mod library;
+mod library_error;
 mod notes;
 mod open;
 mod roles;
 
+pub use catalogue::{CATALOGUE_VARIABLE, Catalogue, Entry, EntryFile};
+pub use describe::{Description, Measurement, measure};
 pub use error::ModelError;
+pub use fetch::{Fetch, FetchNotice};
 pub use layout::Layout;
+pub use library::{Library, Record, RecordedFile};
+pub use library_error::LibraryError;
 
 use std::{
     borrow::Cow,

@@ -104,6 +104,11 @@ fn write(folder: &Path, name: &str, derived: &Derived) -> Result<(), ModelError>
     replace(&path, (json + "\n").as_bytes())
 }
 
+/// The same with a text.
+pub(super) fn replace_text(path: &Path, text: &str) -> Result<(), ModelError> {
+    replace(path, text.as_bytes())
+}
+
 /// Writes beside the file, then renames over it.
 fn replace(path: &Path, bytes: &[u8]) -> Result<(), ModelError> {
     let new = path.with_added_extension(format!("new-{}", std::process::id()));
