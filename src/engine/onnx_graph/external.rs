@@ -9,8 +9,8 @@ use crate::engine::onnx_graph::{
     GRAPH_INITIALIZER, GRAPH_NODE, OnnxError, OnnxGraph,
     flow::Flow,
     node::{
-        ATTRIBUTE_GRAPH, ATTRIBUTE_GRAPHS, ATTRIBUTE_TENSOR, DEPTH, External, NODE_ATTRIBUTE, TENSOR_DATA_LOCATION,
-        TENSOR_EXTERNAL, TENSOR_RAW, Weight,
+        ATTRIBUTE_GRAPH, ATTRIBUTE_GRAPHS, ATTRIBUTE_TENSOR, DEPTH, ENTRY_KEY, ENTRY_VALUE, External, NODE_ATTRIBUTE,
+        TENSOR_DATA_LOCATION, TENSOR_EXTERNAL, TENSOR_RAW, Weight,
     },
     wire::{Message, Value},
 };
@@ -84,6 +84,29 @@ impl<'a> OnnxGraph<'a> {
             message.fields.retain(|field| ![TENSOR_EXTERNAL, TENSOR_DATA_LOCATION].contains(&field.number));
             message.push(TENSOR_RAW, Value::Bytes(Cow::Owned(raw)));
             *bytes = Cow::Owned(message.encode());
+        }
+        Ok(self)
+    }
+
+    /// Gives the files that hold its weights other names.
+    pub fn with_files_renamed(mut self, name: &dyn Fn(&str) -> String) -> Result<Self, OnnxError> {
+        for field in self.graph.fields.iter_mut().filter(|field| field.number == GRAPH_INITIALIZER) {
+            let Value::Bytes(bytes) = &mut field.value else { continue };
+            let mut message: Message<'a> = Message::parse_cow(bytes)?;
+            let mut changed = false;
+            for entry in message.fields.iter_mut().filter(|field| field.number == TENSOR_EXTERNAL) {
+                let Value::Bytes(bytes) = &mut entry.value else { continue };
+                let mut pair: Message<'a> = Message::parse_cow(bytes)?;
+                if pair.text(ENTRY_KEY) == "location" {
+                    let renamed = name(pair.text(ENTRY_VALUE));
+                    pair.replace_texts(ENTRY_VALUE, &[renamed]);
+                    *bytes = Cow::Owned(pair.encode());
+                    changed = true;
+                }
+            }
+            if changed {
+                *bytes = Cow::Owned(message.encode());
+            }
         }
         Ok(self)
     }

@@ -26,8 +26,8 @@ pub(super) const TENSOR_NAME: u32 = 8;
 pub(super) const TENSOR_RAW: u32 = 9;
 pub(super) const TENSOR_EXTERNAL: u32 = 13;
 pub(super) const TENSOR_DATA_LOCATION: u32 = 14;
-const ENTRY_KEY: u32 = 1;
-const ENTRY_VALUE: u32 = 2;
+pub(super) const ENTRY_KEY: u32 = 1;
+pub(super) const ENTRY_VALUE: u32 = 2;
 const GRAPH_NODE: u32 = 1;
 
 /// Graphs within graphs that any model has.
