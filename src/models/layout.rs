@@ -120,6 +120,10 @@ fn tail_of(name: &str) -> Option<&str> {
     name.strip_prefix("encoder")?.strip_suffix(".onnx")
 }
 
+fn is_onnx(name: &str) -> bool {
+    Path::new(name).extension().is_some_and(|ending| ending == "onnx")
+}
+
 /// What of it tells the precision.
 fn variant_of(tail: &str) -> &str {
     tail.find('.').map_or("", |at| &tail[at..])
@@ -128,29 +132,28 @@ fn variant_of(tail: &str) -> &str {
 /// Prediction network and joint that go with an encoder: of the same ending, else the plain ones, else the only ones.
 fn decoder_for(tail: &str, names: &[String]) -> Option<(Layout, Decoder)> {
     let plain = tail.strip_suffix(variant_of(tail)).unwrap_or(tail);
-    let named = |stem: &str| {
+    let find = |stem: &str| {
         let of = |tail: &str| Some(format!("{stem}{tail}.onnx")).filter(|name| names.contains(name));
         let other = || {
-            let mut like =
-                names.iter().filter(|name| name.starts_with(&format!("{stem}{plain}.")) && name.ends_with(".onnx"));
+            let mut like = names.iter().filter(|name| name.starts_with(&format!("{stem}{plain}.")) && is_onnx(name));
             like.next().filter(|_| like.next().is_none()).cloned()
         };
         of(tail).or_else(|| of(plain)).or_else(other)
     };
-    if let Some(fused) = named("decoder_joint") {
+    if let Some(fused) = find("decoder_joint") {
         return Some((Layout::OnnxAsr, Decoder::Fused(fused)));
     }
-    if let (Some(decoder), Some(joiner)) = (named("decoder"), named("joiner")) {
+    if let (Some(decoder), Some(joiner)) = (find("decoder"), find("joiner")) {
         return Some((Layout::Sherpa, Decoder::Two(decoder, joiner)));
     }
-    let (predictor, joint) = (named("predictor")?, named("joint")?);
+    let (predictor, joint) = (find("predictor")?, find("joint")?);
     Some((Layout::Split, Decoder::Two(predictor, joint)))
 }
 
 /// Models of other kinds, as far as their files tell.
 fn what_it_is_instead(path: &Path, folder: &Path, names: &[String]) -> ModelError {
     let kind = |found: &str| ModelError::Kind { path: path.to_owned(), found: found.to_owned() };
-    let onnx: Vec<&String> = names.iter().filter(|name| name.ends_with(".onnx")).collect();
+    let onnx: Vec<&String> = names.iter().filter(|name| is_onnx(name)).collect();
     let encoders = onnx.iter().filter(|name| name.starts_with("encoder")).count();
     if encoders > 0 && onnx.iter().any(|name| name.starts_with("decoder")) {
         return kind("an encoder and a decoder without a joint: an attention model, as Whisper or Canary");

@@ -47,12 +47,11 @@ pub(super) fn verify(name: Option<&str>, console: &mut Console<'_>) -> anyhow::R
             !cancel.load(std::sync::atomic::Ordering::Relaxed)
         });
         line.clear();
-        let fault = match changed? {
-            Some((file, found)) => Some(format!("{}: expected SHA-256 {}, found {found}", file.file, file.sha256)),
-            None => {
-                let opened = library.open(&library.path_of(record), &mut *console.tell);
-                opened.err().map(|error| message_of(&error.into()))
-            }
+        let fault = if let Some((file, found)) = changed? {
+            Some(format!("{}: expected SHA-256 {}, found {found}", file.file, file.sha256))
+        } else {
+            let opened = library.open(&library.path_of(record), &mut *console.tell);
+            opened.err().map(|error| message_of(&error.into()))
         };
         match fault {
             Some(fault) => {

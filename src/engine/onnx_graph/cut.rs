@@ -142,8 +142,8 @@ fn whole(graph: &OnnxGraph<'_>, ports: &FusedPorts) -> Result<Cut, OnnxError> {
         predictor.add_before(Node::cast(&port.name, &value, FLOAT));
         predictor.add_before(Node::new("Reshape", &[&value, "whole/column"], &[&flat]));
     }
-    let parts = ["whole/token_flat", "whole/h_flat", "whole/c_flat"];
-    predictor.add_before(Node::new("Concat", &parts, &[&made]).with("axis", 1));
+    let flat = ["whole/token_flat", "whole/h_flat", "whole/c_flat"];
+    predictor.add_before(Node::new("Concat", &flat, &[&made]).with("axis", 1));
     predictor.give_state("h_next", &ports.h_next, layers, hidden);
     predictor.give_state("c_next", &ports.c_next, layers, hidden);
 

@@ -20,6 +20,9 @@ const MODEL_FUNCTION: u32 = 25;
 const FUNCTION_NODE: u32 = 7;
 const ATTRIBUTE_TENSORS: u32 = 10;
 
+/// Bytes of a weight that no memory holds.
+const MOST: u64 = 1 << 40;
+
 impl<'a> OnnxGraph<'a> {
     /// Names of the files beside the graph that hold its weights, wherever in the graph they are named; none if all weights
     /// are in the graph.
@@ -45,9 +48,9 @@ impl<'a> OnnxGraph<'a> {
             let fault =
                 |expected: String, found: String| OnnxError::Weight { name: weight.name().to_owned(), expected, found };
             let Some(bytes) = weight.bytes()? else { continue };
-            let Some(bytes) = bytes else {
-                return Err(fault("a size that fits into memory".to_owned(), format!("{:?}", weight.sizes()?)));
-            };
+            if bytes > MOST {
+                return Err(fault(format!("{MOST} bytes at most"), format!("the sizes {:?}", weight.sizes()?)));
+            }
             if let Some(external) = weight.external()? {
                 let Some(size) = size_of(&external.file) else {
                     return Err(fault(format!("the file {}", external.file), "nothing".to_owned()));
@@ -68,7 +71,7 @@ impl<'a> OnnxGraph<'a> {
     pub fn external_weights(&self) -> Result<Vec<(String, External, u64)>, OnnxError> {
         let mut found = Vec::new();
         for weight in self.weights()? {
-            if let (Some(external), Some(Some(bytes))) = (weight.external()?, weight.bytes()?) {
+            if let (Some(external), Some(bytes)) = (weight.external()?, weight.bytes()?) {
                 found.push((weight.name().to_owned(), external, bytes));
             }
         }

@@ -221,11 +221,11 @@ impl<'a> Weight<'a> {
         self.message.varints(TENSOR_DIMS)
     }
 
-    /// Bytes of its values: `None` for an element type that is not known here, `Some(None)` for more than there can be.
-    pub(super) fn bytes(&self) -> Result<Option<Option<u64>>, OnnxError> {
+    /// Bytes of its values, [`u64::MAX`] for more than can be counted; `None` for an element type that is not known here.
+    pub(super) fn bytes(&self) -> Result<Option<u64>, OnnxError> {
         let Some(bits) = element_bits(self.element_type()) else { return Ok(None) };
         let elements = self.sizes()?.into_iter().try_fold(1_u64, u64::checked_mul);
-        Ok(Some(elements.and_then(|n| n.checked_mul(bits)).map(|n| n.div_ceil(8)).filter(|n| *n < 1 << 48)))
+        Ok(Some(elements.and_then(|n| n.checked_mul(bits)).map_or(u64::MAX, |n| n.div_ceil(8))))
     }
 
     /// Bytes of its raw values, if it has such.
