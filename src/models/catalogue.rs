@@ -4,7 +4,7 @@ use std::{env, fs, path::Path};
 
 use serde::{Deserialize, Serialize};
 
-use crate::models::LibraryError;
+use crate::{download::size_text, models::LibraryError};
 
 /// Environment variable that names another catalogue.
 pub const CATALOGUE_VARIABLE: &str = "DICTOSCOPE_MODELS";
@@ -127,8 +127,17 @@ impl Entry {
 
     /// Bytes of all files: as they are known, else about.
     pub fn bytes(&self) -> u64 {
-        let known: Option<u64> = self.files.iter().map(|file| file.size).sum();
-        known.unwrap_or(self.about_bytes)
+        self.known_bytes().unwrap_or(self.about_bytes)
+    }
+
+    /// The same in words.
+    pub fn size_text(&self) -> String {
+        let about = if self.known_bytes().is_some() { "" } else { "about " };
+        format!("{about}{}", size_text(self.bytes()))
+    }
+
+    fn known_bytes(&self) -> Option<u64> {
+        self.files.iter().map(|file| file.size).sum()
     }
 }
 

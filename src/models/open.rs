@@ -16,7 +16,7 @@ use crate::{
 
 impl Model {
     /// The model at `path`: a folder in any layout that is known, or the file of its encoder. A contract that is made is
-    /// written beside the model, or where that cannot be, below `spare`; `tell` hears of what is made, and why.
+    /// written beside the model, or where that cannot be, below `spare`; `tell` hears of what is out of the ordinary about that.
     pub fn open(path: &Path, spare: Option<&Path>, tell: &mut dyn FnMut(&str)) -> Result<Self, ModelError> {
         let own = path.join(CONTRACT_FILE);
         if path.is_dir() && own.is_file() && !is_derived(&own) {
@@ -73,9 +73,9 @@ impl Model {
         };
         if let Some((why, written)) = error {
             written?;
-            log::info!("{why}; the contract is in {}", folder.display());
+            tell(&format!("{why}; the contract is in {}", folder.display()));
         }
-        tell(&format!("{}: made from the layout {}", folder.join(name).display(), files.layout.as_str()));
+        log::info!("{}: made from the layout {}", folder.join(name).display(), files.layout.as_str());
         Self::by_contract(&folder.join(name), &files.folder)
     }
 }

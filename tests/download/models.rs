@@ -220,7 +220,7 @@ fn the_verbs_do_what_they_say() {
     let mirror = server.at("");
     fs::write(&settings, format!("model_mirror = \"{}\"\nown = 1\n", mirror.trim_end_matches('/'))).unwrap();
 
-    bench.says(&["models"], 0, &["* built-in: ", "tiny: a test's; 100 kB to fetch, CC0-1.0"]);
+    bench.says(&["models"], 0, &["* built-in: ", "tiny: a test's; about 100 kB to fetch, CC0-1.0"]);
     bench.says(&["models", "download", "tiny"], 0, &["tokens.txt: SHA-256", "trusted from now on", "tiny is here: "]);
     bench.says(&["models", "download", "tiny"], 0, &["tiny is there already"]);
     bench.says(&["models", "download", "huge"], 1, &["models.toml", "expected a model huge, found tiny"]);
@@ -263,7 +263,7 @@ fn a_model_that_is_elsewhere_gets_a_name_and_stays_where_it_is() {
         fs::write(folder.join(file), fixture(file)).unwrap();
     }
     let path = folder.to_str().unwrap();
-    bench.says(&["models", "add", path], 0, &["mine: ", "stay there", "made from the layout sherpa-onnx"]);
+    bench.says(&["models", "add", path], 0, &["mine: ", "stay there", "(sherpa-onnx)"]);
     bench.says(&["models", "add", path], 0, &["mine: "]);
     bench.says(&["models", "add", path, "--name", "../x"], 1, &["expected a name"]);
     bench.says(&["models", "add", bench.path("nowhere").to_str().unwrap()], 1, &["nowhere"]);

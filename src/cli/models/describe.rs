@@ -67,7 +67,7 @@ pub(super) fn list(json: bool, console: &mut Console<'_>) -> anyhow::Result<Outc
         if json {
             console.json(&json!({ "name": entry.name, "here": false, "entry": entry }))?;
         } else {
-            let size = size_text(entry.bytes());
+            let size = entry.size_text();
             writeln!(console.out, "  {}: {}; {size} to fetch, {}", entry.name, entry.about, entry.licence)?;
         }
     }

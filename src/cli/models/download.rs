@@ -35,7 +35,7 @@ pub(super) fn run(args: &DownloadArgs, console: &mut Console<'_>) -> anyhow::Res
     (console.tell)(&format!(
         "{name}: {}; {} to fetch, {} ({})",
         entry.about,
-        size_text(entry.bytes()),
+        entry.size_text(),
         entry.licence,
         entry.page
     ));

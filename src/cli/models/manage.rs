@@ -14,13 +14,21 @@ use crate::{
         progress::{Far, ProgressLine},
     },
     config::settings_path,
-    models::Model,
+    models::{Description, Model},
 };
 
 pub(super) fn add(path: &Path, name: Option<&str>, console: &mut Console<'_>) -> anyhow::Result<Outcome> {
     let library = library()?;
     let record = library.add(path, name, &mut *console.tell)?;
-    (console.tell)(&format!("{}: {}; its files stay there", record.name, library.path_of(&record).display()));
+    let path = library.path_of(&record);
+    let about = Description::of(&library.open(&path, &mut *console.tell)?, Some(&path));
+    (console.tell)(&format!(
+        "{}: {} ({}) in {}; its files stay there",
+        record.name,
+        about.name,
+        about.layout,
+        path.display()
+    ));
     Ok(Outcome::Done)
 }
 
