@@ -15,7 +15,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("audio", &["units"]),
     ("features", &["audio", "units"]),
     ("engine", &["features", "units"]),
-    ("models", &["engine", "features", "units"]),
+    ("models", &["download", "engine", "features", "units"]),
     ("decode", &["models", "engine", "features", "units"]),
     ("session", &["decode", "models", "engine", "features", "audio", "units"]),
     ("text", &["decode"]),

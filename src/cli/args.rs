@@ -10,6 +10,7 @@ use crate::{
         generate::GenerateArgs,
         history::HistoryArgs,
         margins::MarginsArgs,
+        models::ModelsArgs,
         parity::ParityArgs,
         parsers::{above_zero, boost, engine, feature_norm, punctuation, theme, zero_or_more},
         replay::ReplayArgs,
@@ -74,6 +75,8 @@ pub(super) enum Verb {
     Devices(DevicesArgs),
     /// List what can compute, and why what cannot does not; install and remove its libraries.
     Engines(EnginesArgs),
+    /// What models there are, what they are, where more come from.
+    Models(ModelsArgs),
     /// Start dictation in the window that is open, or stop it; for a key of the desktop.
     Toggle,
     /// Start dictation in the window that is open.
@@ -189,8 +192,8 @@ pub(super) struct BuildArgs {
     /// GPUs by compute capability, as `sm_89,sm_120`; `here` is the one in this machine.
     #[arg(long = "for", value_name = "GPUS", default_value = "here", value_delimiter = ',')]
     pub(super) gpus: Vec<String>,
-    /// Folder with a contract.json, instead of the embedded model.
-    #[arg(long, value_name = "DIR")]
+    /// A model, instead of that of the settings.
+    #[arg(long, value_name = "PATH")]
     pub(super) model: Option<PathBuf>,
 }
 
@@ -296,8 +299,8 @@ pub(super) struct SessionArgs {
 /// Which model, and how it runs; a flag left out falls back to the settings file.
 #[derive(Debug, Default, Args)]
 pub(super) struct ModelArgs {
-    /// Folder with a contract.json, instead of the embedded model.
-    #[arg(long, value_name = "DIR", help_heading = "Model")]
+    /// A model, instead of the embedded one: its folder, the file of its encoder, or a name that `dictoscope models` lists.
+    #[arg(long, value_name = "PATH", help_heading = "Model")]
     pub(super) model: Option<PathBuf>,
     /// Threads of the engine (1 to 256).
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256), help_heading = "Model")]

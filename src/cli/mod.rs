@@ -2,6 +2,7 @@
 
 mod args;
 mod bench;
+mod cancel;
 mod console;
 mod devices;
 mod dictate;
@@ -12,6 +13,7 @@ mod history;
 mod json;
 mod libraries;
 mod margins;
+mod models;
 mod options;
 mod parity;
 mod parsers;
@@ -53,6 +55,7 @@ pub fn run(cli: Cli, console: &mut Console<'_>) -> anyhow::Result<Outcome> {
         Some(Verb::Transcribe(args)) => transcribe::run(&args, console),
         Some(Verb::Devices(args)) => devices::run(&args, console),
         Some(Verb::Engines(args)) => engines::run(&args, console),
+        Some(Verb::Models(args)) => models::run(&args, console),
         Some(Verb::Toggle) => remote::run(&Order::Toggle, console),
         Some(Verb::Start) => remote::run(&Order::Start, console),
         Some(Verb::Stop) => remote::run(&Order::Stop, console),

@@ -12,7 +12,7 @@ use crate::{
         Console,
         args::{ModelArgs, SessionArgs},
         console::message_of,
-        engine_checks, libraries, plans,
+        engine_checks, libraries, models, plans,
     },
     config::{EngineName, Loaded, Settings, settings_path},
     engine::{Engine, OnnxRuntime, Place, preload_cuda},
@@ -71,7 +71,7 @@ impl SessionArgs {
 /// Where the model is and how many threads it gets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ModelChoice {
-    /// Folder with a contract; `None` is the embedded model.
+    /// Path or name; `None` is the embedded model.
     pub(super) folder: Option<PathBuf>,
     /// Threads of the engine; `None` lets the engine choose.
     pub(super) threads: Option<usize>,
@@ -109,7 +109,10 @@ impl ModelChoice {
     /// Reads the model's contract and files, and checks them.
     pub(super) fn model(&self) -> anyhow::Result<Model> {
         match &self.folder {
-            Some(folder) => Model::from_dir(folder).with_context(|| cannot_open(folder)),
+            // What is told of a contract that is made belongs to no result.
+            Some(folder) => {
+                models::library()?.open(folder, &mut |text| log::warn!("{text}")).with_context(|| cannot_open(folder))
+            }
             None => Model::embedded().context("the embedded model cannot be used"),
         }
     }

@@ -114,9 +114,12 @@ pub struct Settings {
     pub device: Option<String>,
     /// Colours of the window.
     pub theme: Theme,
-    /// Folder with a `contract.json`; `None` takes the embedded model.
+    /// Folder of a model, or the file of its encoder; `None` takes the embedded model.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<PathBuf>,
+    /// Where models come from instead of Hugging Face.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model_mirror: Option<String>,
     /// Threads of the engine; `None` lets the engine choose.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub threads: Option<usize>,
@@ -148,6 +151,7 @@ impl Default for Settings {
             device: None,
             theme: Theme::default(),
             model: None,
+            model_mirror: None,
             threads: None,
             engine: EngineName::default(),
             fallback: None,

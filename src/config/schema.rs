@@ -42,6 +42,7 @@ pub(super) const KEYS: &[(&str, Kind)] = &[
     ("device", Kind::Text),
     ("theme", Kind::Choice(&["system", "light", "dark"])),
     ("model", Kind::Folder),
+    ("model_mirror", Kind::Text),
     ("threads", Kind::Whole(1, 256)),
     ("engine", Kind::Choice(ENGINES)),
     ("fallback", Kind::Choice(ENGINES)),

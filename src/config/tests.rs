@@ -21,6 +21,7 @@ fn changed() -> Settings {
         device: Some("Röde \"NT\" mini".to_owned()),
         theme: Theme::Dark,
         model: Some(std::env::temp_dir().join("model")),
+        model_mirror: Some("https://mirror.example".to_owned()),
         threads: Some(3),
         engine: EngineName::OnnxRuntime,
         fallback: Some(EngineName::Rten),

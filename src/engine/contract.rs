@@ -9,8 +9,11 @@ use crate::{
     units::{MEL_PER_ENC, SAMPLE_RATE_HZ, SAMPLES_PER_MEL},
 };
 
+/// Layout of an encoder's frames with time before values.
+pub const TIME_FIRST: &str = "batch,time,dim";
+
 /// Version of the file's format this program reads.
-const FORMAT: &str = "dictoscope-contract-1";
+pub const FORMAT: &str = "dictoscope-contract-1";
 
 /// SHA-256 of `bytes` as contracts have it.
 pub fn sha256(bytes: &[u8]) -> String {
@@ -62,6 +65,9 @@ pub struct Contract {
     /// Outputs of a reference on a known signal, if the model has them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub probe: Option<ProbeSpec>,
+    /// Where the contract was made from a model in another layout.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub derived: Option<Derivation>,
 }
 
 /// The file of reference outputs.
@@ -98,6 +104,27 @@ pub struct PredictorSpec {
     pub layers: usize,
     /// Values per layer, and of the output.
     pub hidden: usize,
+    /// Values of the output, where they are others: of a graph that cannot be parted from the joint.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<usize>,
+}
+
+/// How a contract was made from a model in another layout.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Derivation {
+    /// Version of the rules; made by others, it is made anew.
+    pub version: u32,
+    /// Layout of the model, for example `onnx-asr`.
+    pub layout: String,
+    /// The value where prediction network and joint were parted, if they came in one graph and could be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parted_at: Option<String>,
+    /// They came in one graph and could not be parted: predictions are token and state, and the joint runs the whole graph.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fused: bool,
+    /// The files that it was made from.
+    pub from: Vec<DataSpec>,
 }
 
 /// The vocabulary file.
@@ -224,7 +251,28 @@ impl Contract {
         self.token_classes() + self.durations.len()
     }
 
-    fn check(&self, file: &str) -> Result<(), ContractError> {
+    /// Values of the prediction network's output.
+    pub fn prediction_width(&self) -> usize {
+        self.predictor.output.unwrap_or(self.predictor.hidden)
+    }
+
+    /// Whether prediction network and joint are one graph that could not be parted: predictions are then token and state.
+    pub fn is_fused(&self) -> bool {
+        self.derived.as_ref().is_some_and(|derived| derived.fused)
+    }
+
+    /// Whether the joint takes several encoder frames at once.
+    pub fn joins_rows(&self) -> bool {
+        self.graphs.joint.input("frame").is_none_or(|frame| !matches!(frame.shape.last(), Some(Dim::Fixed(1))))
+    }
+
+    /// Whether the encoder's frames have time before values: `[batch, time, dim]`.
+    pub fn frames_time_first(&self) -> bool {
+        self.graphs.encoder.output("frames").is_some_and(|frames| frames.layout == TIME_FIRST)
+    }
+
+    /// Holds the contract against itself and against what this program can run; `file` names it in errors.
+    pub fn check(&self, file: &str) -> Result<(), ContractError> {
         let expect = |field: &str, holds: bool, expected: String, found: String| {
             if holds {
                 return Ok(());
@@ -256,6 +304,7 @@ impl Contract {
         in_range("encoder.max_mel_frames", self.encoder.max_mel_frames, MEL_PER_ENC, 1 << 20)?;
         in_range("predictor.layers", self.predictor.layers, 1, 64)?;
         in_range("predictor.hidden", self.predictor.hidden, 1, 1 << 16)?;
+        in_range("predictor.output", self.prediction_width(), 1, 1 << 22)?;
         in_range("vocabulary.size", self.vocabulary.size, 1, 1 << 20)?;
         equal("vocabulary.blank", self.vocabulary.size, self.vocabulary.blank.0 as usize)?;
         in_range("max_symbols", self.max_symbols as usize, 1, 1000)?;
@@ -269,19 +318,21 @@ impl Contract {
 
     fn check_graphs(&self, file: &str) -> Result<(), ContractError> {
         let (dim, hidden, layers) = (self.encoder.dim, self.predictor.hidden, self.predictor.layers);
+        let width = self.prediction_width();
+        let frames = if self.frames_time_first() { vec![None, None, Some(dim)] } else { vec![None, Some(dim), None] };
         let graphs = &self.graphs;
         let tensors: [Expected<'_>; 12] = [
             ("encoder", &graphs.encoder.inputs, "features", vec![None, Some(self.front_end.mel_bins), None]),
             ("encoder", &graphs.encoder.inputs, "length", vec![None]),
-            ("encoder", &graphs.encoder.outputs, "frames", vec![None, Some(dim), None]),
+            ("encoder", &graphs.encoder.outputs, "frames", frames),
             ("predictor", &graphs.predictor.inputs, "token", vec![None, None]),
             ("predictor", &graphs.predictor.inputs, "h", vec![Some(layers), None, Some(hidden)]),
             ("predictor", &graphs.predictor.inputs, "c", vec![Some(layers), None, Some(hidden)]),
-            ("predictor", &graphs.predictor.outputs, "prediction", vec![None, Some(hidden), None]),
+            ("predictor", &graphs.predictor.outputs, "prediction", vec![None, Some(width), None]),
             ("predictor", &graphs.predictor.outputs, "h_next", vec![Some(layers), None, Some(hidden)]),
             ("predictor", &graphs.predictor.outputs, "c_next", vec![Some(layers), None, Some(hidden)]),
             ("joint", &graphs.joint.inputs, "frame", vec![None, Some(dim), None]),
-            ("joint", &graphs.joint.inputs, "prediction", vec![None, Some(hidden), None]),
+            ("joint", &graphs.joint.inputs, "prediction", vec![None, Some(width), None]),
             ("joint", &graphs.joint.outputs, "logits", vec![None, None, None, Some(self.joint_classes())]),
         ];
         for (graph, specs, role, shape) in tensors {

@@ -71,6 +71,22 @@ pub(super) fn begin_encode(
     Ok([found, found.div_ceil(contract.encoder.subsampling)])
 }
 
+/// Shape of the encoder's output for so many encoder frames.
+pub(super) fn frames_shape(contract: &Contract, encoded: usize) -> [usize; 3] {
+    let dim = contract.encoder.dim;
+    if contract.frames_time_first() { [1, encoded, dim] } else { [1, dim, encoded] }
+}
+
+/// The encoder's output, of [`frames_shape`], as `[encoder frames, dim]`.
+pub(super) fn finish_encode(contract: &Contract, frames: &[f32], encoded: usize, out: &mut Vec<f32>) {
+    if contract.frames_time_first() {
+        out.clear();
+        out.extend_from_slice(frames);
+    } else {
+        transpose(frames, encoded, out);
+    }
+}
+
 /// Hidden and cell state, `zeros` where a state is empty, checked.
 pub(super) fn state_or<'a>(state: &'a PredictorState, zeros: &'a [f32]) -> Result<[&'a [f32]; 2], EngineError> {
     let or_zeros = |values: &'a [f32]| if values.is_empty() { zeros } else { values };
@@ -83,7 +99,7 @@ pub(super) fn state_or<'a>(state: &'a PredictorState, zeros: &'a [f32]) -> Resul
 /// Checks the two inputs of a joint step.
 pub(super) fn check_joint(contract: &Contract, frame: &[f32], prediction: &[f32]) -> Result<(), EngineError> {
     check_len("joint", "frame", contract.encoder.dim, frame.len())?;
-    check_len("joint", "prediction", contract.predictor.hidden, prediction.len())
+    check_len("joint", "prediction", contract.prediction_width(), prediction.len())
 }
 
 /// Moves the duration head, which the joint appends to the token head, to its own place.

@@ -15,12 +15,15 @@ mod sketch;
 mod tensorrt;
 
 pub use contract::{
-    Contract, DType, DataSpec, Dim, EncoderSpec, GraphSpec, Graphs, PredictorSpec, ProbeSpec, TensorSpec,
-    VocabularySpec, hexadecimal, sha256,
+    Contract, DType, DataSpec, Derivation, Dim, EncoderSpec, FORMAT, GraphSpec, Graphs, PredictorSpec, ProbeSpec,
+    TIME_FIRST, TensorSpec, VocabularySpec, hexadecimal, sha256,
 };
 pub use error::{ContractError, EngineError};
 use onnx_graph::{BlockShape, FOUND, GIVEN, decision_block};
-pub use onnx_graph::{HALF_VERSION, HalfReport, OnnxError, OnnxGraph, to_half};
+pub use onnx_graph::{
+    Cut, External, FusedPorts, HALF_VERSION, HalfReport, JointPorts, OnnxError, OnnxGraph, Port, PredictorPorts,
+    Rewritten, cut, joint_graph, predictor_graph, to_half,
+};
 pub use onnx_runtime::{LibraryError, OnnxRuntime, OrtEngine, OrtResidentEngine, Place, preload_cuda};
 pub use resident::Resident;
 pub use rten::RtenEngine;
@@ -109,7 +112,7 @@ pub struct PredictorState {
 /// What the prediction network says after a token: its output and the state to go on from.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Prediction {
-    /// Output `g`, `[hidden]`; empty if it is resident and was not fetched.
+    /// Output `g`, `[hidden]` (the contract's [`Contract::prediction_width`]); empty if it is resident and was not fetched.
     pub output: Vec<f32>,
     /// State after the token.
     pub state: PredictorState,

@@ -1,6 +1,6 @@
 //! The compiled-in engine: rten, pure Rust, on the CPU.
 
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, path::Path, sync::Arc};
 
 use rten::{DataType, Dimension, Model, ModelOptions, NodeId, RunOptions, ThreadPool, Value, ValueOrView, ValueType};
 use rten_tensor::prelude::*;
@@ -9,8 +9,8 @@ use rten_tensor::{NdTensor, NdTensorView};
 use crate::{
     engine::{
         Arithmetic, Contract, DType, Dim, EncoderOutput, Engine, EngineError, EngineInfo, GraphSource, GraphSpec,
-        JointLogits, Prediction, PredictorState, TensorSpec, TokenId,
-        host::{self, check_finite, transpose},
+        JointLogits, OnnxGraph, Prediction, PredictorState, TensorSpec, TokenId,
+        host::{self, check_finite},
     },
     features::FeatureFrames,
 };
@@ -77,7 +77,10 @@ impl Graph {
         let model = match source {
             GraphSource::Bytes(Cow::Borrowed(bytes)) => options.load_static_slice(bytes),
             GraphSource::Bytes(Cow::Owned(bytes)) => options.load(bytes),
-            GraphSource::File(path) => options.load_file(path),
+            GraphSource::File(path) if spec.data.iter().all(|data| is_name_of_data(&data.file)) => {
+                options.load_file(path)
+            }
+            GraphSource::File(path) => load_beside(options, spec, &path)?,
         };
         let model = model.map_err(|source| EngineError::Load {
             engine: NAME,
@@ -139,6 +142,34 @@ impl Graph {
     }
 }
 
+/// Whether rten itself reads a file of weights with this name.
+fn is_name_of_data(file: &str) -> bool {
+    let ending = Path::new(file).extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+    ending.starts_with("data") || ending.starts_with("onnx_data")
+}
+
+/// A graph with files of weights whose names rten refuses: under other names, from memory.
+fn load_beside(
+    mut options: ModelOptions,
+    spec: &GraphSpec,
+    path: &Path,
+) -> Result<Result<Model, rten::LoadError>, EngineError> {
+    let failed = |file: &Path, source: Box<dyn std::error::Error + Send + Sync>| EngineError::Load {
+        engine: NAME,
+        file: file.display().to_string(),
+        source,
+    };
+    let read = |path: &Path| std::fs::read(path).map_err(|source| failed(path, source.into()));
+    let name = |file: &str| format!("{file}.data");
+    for data in &spec.data {
+        options.external_data(&name(&data.file), read(&path.with_file_name(&data.file))?);
+    }
+    let bytes = read(path)?;
+    let graph = OnnxGraph::parse(&bytes).and_then(|graph| graph.with_files_renamed(&name));
+    let graph = graph.map_err(|source| failed(path, source.into()))?.encode();
+    Ok(options.load(graph))
+}
+
 /// Finds a tensor of the contract in the graph and compares element type and shape.
 fn check_tensor(spec: &GraphSpec, model: &Model, tensor: &TensorSpec) -> Result<NodeId, EngineError> {
     let file = || spec.file.clone();
@@ -164,7 +195,9 @@ fn check_tensor(spec: &GraphSpec, model: &Model, tensor: &TensorSpec) -> Result<
             });
         }
     }
-    if let Some(shape) = info.shape() {
+    // Of outputs rten tells what it infers, which is wrong for a quantised LSTM; their shapes are held against the contract when
+    // they come.
+    if let Some(shape) = info.shape().filter(|_| model.input_ids().contains(&id)) {
         let agrees = shape.len() == tensor.shape.len()
             && shape.iter().zip(&tensor.shape).all(|pair| match pair {
                 (Dimension::Fixed(found), Dim::Fixed(expected)) => found == expected,
@@ -194,9 +227,10 @@ impl Engine for RtenEngine {
         let length = NdTensor::from_data([1], vec![frames as i32]);
         let values = self.encoder.run(CALL, vec![features.into(), length.into()], &self.options)?;
         for value in values {
-            self.encoder.copy_out(CALL, value, 0, [1, out.dim, encoded], &mut self.channels_first)?;
+            let shape = host::frames_shape(&self.contract, encoded);
+            self.encoder.copy_out(CALL, value, 0, shape, &mut self.channels_first)?;
         }
-        transpose(&self.channels_first, encoded, &mut out.data);
+        host::finish_encode(&self.contract, &self.channels_first, encoded, &mut out.data);
         Ok(())
     }
 
@@ -204,6 +238,7 @@ impl Engine for RtenEngine {
         const CALL: &str = "predict";
         let spec = &self.contract.predictor;
         let shape = [spec.layers, 1, spec.hidden];
+        let width = self.contract.prediction_width();
         let [h, c] = host::state_or(state, &self.zeros)?;
         let token = NdTensor::from_data([1, 1], vec![token.0 as i32]);
         let h = NdTensorView::from_data(shape, h);
@@ -211,7 +246,7 @@ impl Engine for RtenEngine {
         let values = self.predictor.run(CALL, vec![token.into(), h.into(), c.into()], &self.options)?;
         for (index, value) in values.into_iter().enumerate() {
             match index {
-                0 => self.predictor.copy_out(CALL, value, index, [1, spec.hidden, 1], &mut out.output)?,
+                0 => self.predictor.copy_out(CALL, value, index, [1, width, 1], &mut out.output)?,
                 1 => self.predictor.copy_out(CALL, value, index, shape, &mut out.state.h)?,
                 _ => self.predictor.copy_out(CALL, value, index, shape, &mut out.state.c)?,
             }
@@ -221,7 +256,7 @@ impl Engine for RtenEngine {
 
     fn joint(&mut self, frame: &[f32], prediction: &Prediction, out: &mut JointLogits) -> Result<(), EngineError> {
         const CALL: &str = "joint";
-        let (dim, hidden) = (self.contract.encoder.dim, self.contract.predictor.hidden);
+        let (dim, hidden) = (self.contract.encoder.dim, self.contract.prediction_width());
         let prediction = prediction.output.as_slice();
         host::check_joint(&self.contract, frame, prediction)?;
         let frame = NdTensorView::from_data([1, dim, 1], frame);

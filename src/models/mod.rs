@@ -1,64 +1,44 @@
-//! Where a model's files come from: carried in the binary, or a folder with a `contract.json`.
+//! Where a model's files come from: carried in the binary, or a folder in any layout that is known.
 
+mod catalogue;
+mod derive;
+mod describe;
 mod embedded;
+mod error;
+mod fetch;
+mod files;
+mod known;
+mod layout;
+mod library;
+mod library_error;
+mod notes;
+mod open;
+mod roles;
+
+pub use catalogue::{CATALOGUE_VARIABLE, Catalogue, Entry, EntryFile};
+pub use describe::{Description, Measurement, measure};
+pub use error::ModelError;
+pub use fetch::{Fetch, FetchNotice};
+pub use layout::Layout;
+pub use library::{Library, Record, RecordedFile};
+pub use library_error::LibraryError;
 
 use std::{
     borrow::Cow,
     fs,
-    io::{BufRead, BufReader},
     path::{Path, PathBuf},
 };
 
-use sha2::{Digest, Sha256};
-
 use crate::engine::{
-    Contract, ContractError, Engine, EngineError, GraphSource, GraphSpec, OnnxRuntime, OrtEngine, OrtResidentEngine,
-    Place, RtenEngine, hexadecimal, sha256,
+    Contract, Engine, EngineError, GraphSource, GraphSpec, OnnxRuntime, OrtEngine, OrtResidentEngine, Place,
+    RtenEngine, sha256,
 };
+use files::{beside, compare_hash, parse_graph, read, sha256_of};
 
 /// Name of the contract beside a model's files.
 pub const CONTRACT_FILE: &str = "contract.json";
-
-/// A model could not be had.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ModelError {
-    /// A file could not be read.
-    #[error("{}: cannot read this file of the model: {source}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// The folder is no model.
-    #[error("{}: expected a folder with {CONTRACT_FILE}, found {found}", path.display())]
-    NoContract {
-        /// The folder.
-        path: PathBuf,
-        /// What is there.
-        found: &'static str,
-    },
-    /// A file name in the contract leads out of the folder.
-    #[error("{}: expected the name of a file beside it, found {found:?}", contract.display())]
-    Outside {
-        /// The contract.
-        contract: PathBuf,
-        /// The name.
-        found: String,
-    },
-    /// The vocabulary is not UTF-8.
-    #[error("{file}: expected UTF-8 text: {source}")]
-    Text {
-        /// The file.
-        file: String,
-        /// Where it breaks off.
-        source: std::string::FromUtf8Error,
-    },
-    /// Contract or hash is wrong.
-    #[error(transparent)]
-    Contract(#[from] ContractError),
-}
+/// Graphs of more bytes are left to the engine to read.
+const LARGE: usize = 256 << 20;
 
 /// A file in memory.
 type Bytes = Cow<'static, [u8]>;
@@ -85,7 +65,7 @@ impl Model {
         Self::assemble(contract, None, |file| Ok(Cow::Borrowed(embedded::file(file).unwrap_or_default())))
     }
 
-    /// The model in `folder`.
+    /// The model in `folder` by the contract there.
     pub fn from_dir(folder: &Path) -> Result<Self, ModelError> {
         let path = folder.join(CONTRACT_FILE);
         let no_contract = |found| ModelError::NoContract { path: folder.to_owned(), found };
@@ -95,41 +75,63 @@ impl Model {
         if !path.is_file() {
             return Err(no_contract("a folder without it"));
         }
-        let json = fs::read_to_string(&path).map_err(|source| ModelError::Read { path: path.clone(), source })?;
-        let contract = Contract::parse(&path.display().to_string(), &json)?;
-        let graphs = &contract.graphs;
-        for data in [&graphs.encoder, &graphs.predictor, &graphs.joint].into_iter().flat_map(|graph| &graph.data) {
-            check_file(&beside(&path, &data.file)?, &data.file, &data.sha256)?;
-        }
-        Self::assemble(contract, Some(folder), |file| {
-            let path = beside(&path, file)?;
-            fs::read(&path).map(Cow::Owned).map_err(|source| ModelError::Read { path, source })
-        })
+        Self::by_contract(&path, folder)
     }
 
+    /// The model of the contract at `path`, whose files are in `folder`, and beside the contract those that were made for it.
+    fn by_contract(path: &Path, folder: &Path) -> Result<Self, ModelError> {
+        let json = fs::read_to_string(path).map_err(ModelError::read(path))?;
+        let contract = Contract::parse(&path.display().to_string(), &json)?;
+        let model = folder.join(CONTRACT_FILE);
+        let place = |file: &str| {
+            let made = contract.derived.is_some() && file.starts_with(derive::MADE);
+            beside(if made { path } else { &model }, file)
+        };
+        let graphs = &contract.graphs;
+        let data = [&graphs.encoder, &graphs.predictor, &graphs.joint].into_iter().flat_map(|graph| &graph.data);
+        for data in data.chain(contract.derived.iter().flat_map(|derived| &derived.from)) {
+            compare_hash(&data.file, &data.sha256, sha256_of(&place(&data.file)?)?)?;
+        }
+        let places = [&graphs.encoder, &graphs.predictor, &graphs.joint].map(|graph| place(&graph.file));
+        Self::assemble(contract.clone(), Some(places), |file| Ok(Cow::Owned(read(&place(file)?)?)))
+    }
+
+    /// `places`: where the graphs are files.
     fn assemble(
         contract: Contract,
-        folder: Option<&Path>,
+        places: Option<[Result<PathBuf, ModelError>; 3]>,
         read: impl Fn(&str) -> Result<Bytes, ModelError>,
     ) -> Result<Self, ModelError> {
-        let checked = |file: &str, sha256: &str| {
+        let checked = |file: &str, hash: &str| {
             let bytes = read(file)?;
-            check_hash(file, sha256, &bytes)?;
+            compare_hash(file, hash, sha256(&bytes))?;
             Ok::<_, ModelError>(bytes)
         };
         let vocabulary = checked(&contract.vocabulary.file, &contract.vocabulary.sha256)?.into_owned();
         let vocabulary = String::from_utf8(vocabulary)
             .map_err(|source| ModelError::Text { file: contract.vocabulary.file.clone(), source })?;
-        let source = |spec: &GraphSpec| {
+        let source = |spec: &GraphSpec, place: Option<PathBuf>| {
             let bytes = checked(&spec.file, &spec.sha256)?;
-            Ok::<_, ModelError>(match folder {
-                // An engine finds files of weights beside the graph's own.
-                Some(folder) if !spec.data.is_empty() => GraphSource::File(folder.join(&spec.file)),
-                _ => GraphSource::Bytes(bytes),
+            let Some(place) = place else { return Ok::<_, ModelError>(GraphSource::Bytes(bytes)) };
+            let (_, named) = parse_graph(&place, &bytes)?;
+            if let Some(found) = named.into_iter().find(|name| spec.data.iter().all(|data| data.file != *name)) {
+                let listed = spec.data.iter().map(|data| data.file.clone()).collect();
+                return Err(ModelError::Unlisted { file: place, listed, found });
+            }
+            // An engine finds files of weights beside the graph's own.
+            Ok(if spec.data.is_empty() && bytes.len() < LARGE {
+                GraphSource::Bytes(bytes)
+            } else {
+                GraphSource::File(place)
             })
         };
+        let [encoder, predictor, joint] = match places {
+            Some([encoder, predictor, joint]) => [Some(encoder?), Some(predictor?), Some(joint?)],
+            None => [None, None, None],
+        };
         let graphs = &contract.graphs;
-        let graphs = [source(&graphs.encoder)?, source(&graphs.predictor)?, source(&graphs.joint)?];
+        let graphs =
+            [source(&graphs.encoder, encoder)?, source(&graphs.predictor, predictor)?, source(&graphs.joint, joint)?];
         let probe = contract.probe.as_ref().map(|probe| checked(&probe.file, &probe.sha256)).transpose()?;
         Ok(Self { contract, vocabulary, graphs, probe })
     }
@@ -172,42 +174,4 @@ impl Model {
     ) -> Result<Box<dyn Engine>, EngineError> {
         Ok(Box::new(OrtEngine::open(runtime, &self.contract, &self.graphs, threads)?))
     }
-}
-
-/// The path of a file that the contract at `contract` names.
-fn beside(contract: &Path, file: &str) -> Result<PathBuf, ModelError> {
-    let name = Path::new(file);
-    // One plain component: no folders, no `..`, no root.
-    if name.file_name() != Some(name.as_os_str()) {
-        return Err(ModelError::Outside { contract: contract.to_owned(), found: file.to_owned() });
-    }
-    Ok(contract.with_file_name(name))
-}
-
-fn check_hash(file: &str, expected: &str, bytes: &[u8]) -> Result<(), ContractError> {
-    compare_hash(file, expected, sha256(bytes))
-}
-
-/// The same of a file that may be larger than the memory.
-fn check_file(path: &Path, file: &str, expected: &str) -> Result<(), ModelError> {
-    let read = |source| ModelError::Read { path: path.to_owned(), source };
-    let mut hasher = Sha256::new();
-    let mut reader = BufReader::with_capacity(1 << 20, fs::File::open(path).map_err(read)?);
-    loop {
-        let bytes = reader.fill_buf().map_err(read)?;
-        if bytes.is_empty() {
-            break;
-        }
-        hasher.update(bytes);
-        let count = bytes.len();
-        reader.consume(count);
-    }
-    Ok(compare_hash(file, expected, hexadecimal(&hasher.finalize()))?)
-}
-
-fn compare_hash(file: &str, expected: &str, found: String) -> Result<(), ContractError> {
-    if found.eq_ignore_ascii_case(expected) {
-        return Ok(());
-    }
-    Err(ContractError::Hash { file: file.to_owned(), expected: expected.to_owned(), found })
 }

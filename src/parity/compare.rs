@@ -172,7 +172,7 @@ pub fn compare(a: &Run<'_>, b: &Run<'_>, options: &CompareOptions) -> Result<Com
     let index_faults = [index::check(a, &steps_a), index::check(b, &steps_b)];
     let (counts, same_tokens) = count(a, b, &steps_a, &steps_b);
 
-    let sizes = (header_a.contract.encoder.dim, header_a.contract.predictor.hidden);
+    let sizes = (header_a.contract.encoder.dim, header_a.contract.prediction_width());
     let seen = Seen::up_to(a, b, &gate, &steps_a, &steps_b, &pairs, first.map(|(ia, ib, _)| (ia, ib)), sizes);
     let divergence = first.map(|(ia, ib, field)| {
         let (one, other) = (steps_a.get(ia), steps_b.get(ib));

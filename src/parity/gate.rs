@@ -135,7 +135,7 @@ fn measure(engine: &mut dyn Engine, contract: &Contract, probe: &ProbeFile) -> R
     let encoder = RowComparison::of(&probe.encoder.data, &frames.data, contract.encoder.dim);
     let outputs = teacher_forced(engine, contract, &[probe.token])?;
     same_size("predict", "prediction", &probe.prediction.shape, outputs.len())?;
-    let predictor = RowComparison::of(&probe.prediction.data, &outputs, contract.predictor.hidden);
+    let predictor = RowComparison::of(&probe.prediction.data, &outputs, contract.prediction_width());
     let first = Prediction::of_output(probe.prediction.row(0).unwrap_or_default());
     let (mut logits, mut found) = (JointLogits::default(), Vec::with_capacity(probe.joint.data.len()));
     for frame in probe.encoder.data.chunks_exact(contract.encoder.dim) {

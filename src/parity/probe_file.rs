@@ -104,7 +104,7 @@ impl ProbeFile {
             made_by: fact("made_by"),
             features: read("features", [mel_frames, contract.front_end.mel_bins])?,
             encoder: read("encoder", [frames, contract.encoder.dim])?,
-            prediction: read("prediction", [2, contract.predictor.hidden])?,
+            prediction: read("prediction", [2, contract.prediction_width()])?,
             joint: read("joint", [frames, contract.joint_classes()])?,
             token,
         })

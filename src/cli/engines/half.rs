@@ -19,8 +19,8 @@ pub(in crate::cli) struct HalfArgs {
     /// Folder to make, which must not be there yet.
     #[arg(value_name = "DIR")]
     out: PathBuf,
-    /// Folder with a contract.json, instead of the model of the settings.
-    #[arg(long, value_name = "DIR")]
+    /// A model, instead of that of the settings.
+    #[arg(long, value_name = "PATH")]
     model: Option<PathBuf>,
 }
 
@@ -39,6 +39,7 @@ pub(super) fn run(args: &HalfArgs, console: &mut Console<'_>) -> anyhow::Result<
     {
         operators += convert(spec, graph, &args.out)?;
     }
+    contract.derived = None;
     contract.arithmetic = Some(Arithmetic::F16);
     contract.name = format!("{}, 16-bit floats", contract.name);
     write(&args.out, &contract.vocabulary.file, model.vocabulary_text().as_bytes())?;

@@ -3,11 +3,7 @@
 use std::{
     io::{self, IsTerminal, Write},
     path::Path,
-    process,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::atomic::AtomicBool,
 };
 
 use anyhow::{Context, bail};
@@ -19,7 +15,9 @@ use clap::{
 use super::remove::root;
 use crate::{
     cli::{
-        Console, Outcome, libraries,
+        Console, Outcome,
+        cancel::cancelled_by_ctrl_c,
+        libraries,
         options::load_settings,
         progress::{Far, ProgressLine},
     },
@@ -109,21 +107,6 @@ fn ask(name: &str) -> anyhow::Result<()> {
         bail!("{name}: not installed: its licences were not accepted");
     }
     Ok(())
-}
-
-/// Set by the first Ctrl+C; the second one ends the program where it stands, which loses no more than a moment's bytes.
-fn cancelled_by_ctrl_c() -> anyhow::Result<Arc<AtomicBool>> {
-    let cancel = Arc::new(AtomicBool::new(false));
-    ctrlc::set_handler({
-        let cancel = Arc::clone(&cancel);
-        move || {
-            if cancel.swap(true, Ordering::SeqCst) {
-                process::exit(1);
-            }
-        }
-    })
-    .context("cannot catch Ctrl+C")?;
-    Ok(cancel)
 }
 
 fn show(notice: &Notice<'_>, line: &mut ProgressLine, console: &mut Console<'_>) {

@@ -1,5 +1,6 @@
 //! `dictoscope parity predictor`: prediction networks on the same tokens.
 
+use anyhow::bail;
 use clap::{CommandFactory, error::ErrorKind};
 
 use super::{
@@ -14,6 +15,12 @@ use crate::{
 
 pub(super) fn run(args: &PredictorArgs, console: &mut Console<'_>) -> anyhow::Result<Outcome> {
     let mut opened = open(&args.sides, usize::MAX, console)?;
+    if opened.model.contract().is_fused() {
+        bail!(
+            "{}: prediction network and joint cannot be parted, so there is no prediction to compare; `parity joint` compares both",
+            opened.model.contract().name
+        );
+    }
     let tokens = tokens(args, &mut opened, console)?;
     let report = compare_predictors(&mut opened.first, &mut opened.others, opened.model.contract(), &tokens)?;
     if args.sides.json {

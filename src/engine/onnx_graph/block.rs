@@ -46,7 +46,7 @@ impl BlockShape {
             steps,
             frames,
             dim: contract.encoder.dim,
-            hidden: contract.predictor.hidden,
+            hidden: contract.prediction_width(),
             state: contract.predictor.layers * contract.predictor.hidden,
             classes: contract.joint_classes(),
         }
@@ -81,6 +81,11 @@ pub(in crate::engine) fn decision_block(
     contract: &Contract,
     shape: BlockShape,
 ) -> Result<Vec<u8>, OnnxError> {
+    if contract.is_fused() || !contract.joins_rows() {
+        return Err(OnnxError::NotJoined {
+            why: "a joint that runs the prediction network, or takes one frame at a time",
+        });
+    }
     let (predictor, joint) = (OnnxGraph::parse(predictor)?, OnnxGraph::parse(joint)?);
     if predictor.opset()? != joint.opset()? || predictor.opset()? < 13 {
         return Err(OnnxError::NotJoined { why: "predictor and joint have different operator sets, or ones below 13" });
@@ -146,7 +151,7 @@ impl<'a> Block<'a> {
 
     fn write_constants(&mut self) {
         let BlockShape { steps, frames, dim, hidden, state, classes } = self.shape;
-        let layers = (state / hidden) as i64;
+        let layers = self.contract.predictor.layers as i64;
         let tokens = self.contract.token_classes();
         let durations: Vec<i64> = self.contract.durations.iter().map(|frames| i64::from(*frames)).collect();
         let sizes = |sizes: &[usize]| sizes.iter().map(|size| *size as i64).collect::<Vec<_>>();
@@ -154,7 +159,7 @@ impl<'a> Block<'a> {
             ("b/parts", sizes(&[frames * dim, hidden, state, state, 2 * steps])),
             ("b/frames_shape", sizes(&[1, frames, dim])),
             ("b/g_shape", sizes(&[1, hidden, 1])),
-            ("b/state_shape", vec![layers, 1, hidden as i64]),
+            ("b/state_shape", vec![layers, 1, state as i64 / layers]),
             ("b/token_shape", vec![1, 1]),
             ("b/flat", vec![-1]),
             ("b/none", vec![-1]),

@@ -1,18 +1,27 @@
 //! ONNX graphs read, edited and written: what stands in the file and is not understood stays as it was.
 
 mod block;
+mod cut;
+mod external;
+mod flow;
 mod half;
 mod make;
 mod node;
 mod part;
+mod ports;
 mod recurrence;
+mod rewrite;
 mod types;
 mod wire;
 
 pub(super) use block::{BlockShape, FOUND, GIVEN, decision_block};
+pub use cut::{Cut, FusedPorts, cut};
 pub use half::{HALF_VERSION, HalfReport, to_half};
+pub use node::External;
+pub use ports::Port;
+pub use rewrite::{JointPorts, PredictorPorts, Rewritten, joint_graph, predictor_graph};
 
-use std::{borrow::Cow, collections::BTreeSet};
+use std::borrow::Cow;
 
 use node::{Node, Weight};
 use wire::{Message, Value};
@@ -36,6 +45,28 @@ pub enum OnnxError {
     NoGraph {
         /// What is there.
         found: String,
+    },
+    /// A weight is not what it says it is.
+    #[error("weight {name:?}: expected {expected}, found {found}")]
+    Weight {
+        /// Its name.
+        name: String,
+        /// What it should be, by its shape and type.
+        expected: String,
+        /// What it is.
+        found: String,
+    },
+    /// Graphs within graphs without end.
+    #[error("expected at most {limit} graphs within each other, found more")]
+    Depth {
+        /// As many are read.
+        limit: usize,
+    },
+    /// What is no prediction network of a transducer.
+    #[error("not a prediction network: {why}")]
+    NotPredictor {
+        /// What it is instead.
+        why: &'static str,
     },
     /// Graphs that cannot be put together to one.
     #[error("predictor and joint cannot be joined: {why}")]
@@ -113,15 +144,6 @@ impl<'a> OnnxGraph<'a> {
             }
         }
         Ok(version)
-    }
-
-    /// Names of the files beside the graph that hold its weights; none if all weights are in the graph.
-    pub fn external_files(&self) -> Result<BTreeSet<String>, OnnxError> {
-        let mut files = BTreeSet::new();
-        for weight in self.weights()? {
-            files.extend(weight.external_file()?);
-        }
-        Ok(files)
     }
 
     /// The operators in the order of the data.

@@ -16,18 +16,22 @@ pub(super) const NODE_ATTRIBUTE: u32 = 5;
 const NODE_DOMAIN: u32 = 7;
 pub(super) const ATTRIBUTE_NAME: u32 = 1;
 pub(super) const ATTRIBUTE_INT: u32 = 3;
-const ATTRIBUTE_TENSOR: u32 = 5;
-const ATTRIBUTE_GRAPH: u32 = 6;
-const ATTRIBUTE_GRAPHS: u32 = 11;
+pub(super) const ATTRIBUTE_TENSOR: u32 = 5;
+pub(super) const ATTRIBUTE_GRAPH: u32 = 6;
+pub(super) const ATTRIBUTE_GRAPHS: u32 = 11;
 pub(super) const TENSOR_DIMS: u32 = 1;
 pub(super) const TENSOR_DATA_TYPE: u32 = 2;
 const TENSOR_FLOATS: u32 = 4;
 pub(super) const TENSOR_NAME: u32 = 8;
 pub(super) const TENSOR_RAW: u32 = 9;
-const TENSOR_EXTERNAL: u32 = 13;
-const ENTRY_KEY: u32 = 1;
-const ENTRY_VALUE: u32 = 2;
+pub(super) const TENSOR_EXTERNAL: u32 = 13;
+pub(super) const TENSOR_DATA_LOCATION: u32 = 14;
+pub(super) const ENTRY_KEY: u32 = 1;
+pub(super) const ENTRY_VALUE: u32 = 2;
 const GRAPH_NODE: u32 = 1;
+
+/// Graphs within graphs that any model has.
+pub(super) const DEPTH: usize = 16;
 
 /// Element types by their numbers in onnx.proto.
 pub(super) const FLOAT: i32 = 1;
@@ -58,6 +62,11 @@ impl<'a> Node<'a> {
             "" | "ai.onnx" => self.message.text(NODE_OP_TYPE),
             _ => "",
         }
+    }
+
+    /// The operator, of whatever domain.
+    pub(super) fn kind(&self) -> &str {
+        self.message.text(NODE_OP_TYPE)
     }
 
     /// Names of what it reads; one that is left out is empty.
@@ -118,18 +127,53 @@ impl<'a> Node<'a> {
 
     /// Every name that the graphs within it read: they may be names of the graph around.
     pub(super) fn names_within(&self) -> Result<Vec<String>, OnnxError> {
+        self.names_below(DEPTH)
+    }
+
+    fn names_below(&self, depth: usize) -> Result<Vec<String>, OnnxError> {
         let mut names = Vec::new();
+        if depth == 0 {
+            return Err(OnnxError::Depth { limit: DEPTH });
+        }
         for bytes in self.message.all_bytes(NODE_ATTRIBUTE) {
             let attribute = Message::parse_cow(bytes)?;
             for graph in attribute.all_bytes(ATTRIBUTE_GRAPH).chain(attribute.all_bytes(ATTRIBUTE_GRAPHS)) {
                 for bytes in Message::parse_cow(graph)?.all_bytes(GRAPH_NODE) {
                     let node = Node::parse(bytes)?;
                     names.extend(node.inputs().map(str::to_owned));
-                    names.extend(node.names_within()?);
+                    names.extend(node.names_below(depth - 1)?);
                 }
             }
         }
         Ok(names)
+    }
+}
+
+/// Where values are that are not in the graph.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct External {
+    /// File name, as the graph has it.
+    pub file: String,
+    /// First byte.
+    pub offset: u64,
+    /// Bytes, if told.
+    pub length: Option<u64>,
+}
+
+/// Bits of an element of a type, by its number in onnx.proto.
+fn element_bits(element: i32) -> Option<u64> {
+    match element {
+        // u8, i8, bool
+        2 | 3 | 9 => Some(8),
+        // u16, i16, f16, bf16
+        4 | 5 | 10 | 16 => Some(16),
+        // f32, i32, u32
+        1 | 6 | 12 => Some(32),
+        // i64, f64, u64
+        7 | 11 | 13 => Some(64),
+        // u4, i4
+        21 | 22 => Some(4),
+        _ => None,
     }
 }
 
@@ -154,15 +198,39 @@ impl<'a> Weight<'a> {
         self.message.varint(TENSOR_DATA_TYPE).unwrap_or(0) as i32
     }
 
-    /// The file that holds its values, if they are not in the graph.
-    pub(super) fn external_file(&self) -> Result<Option<String>, OnnxError> {
+    /// Where its values are, if they are not in the graph.
+    pub(super) fn external(&self) -> Result<Option<External>, OnnxError> {
+        let mut found = External::default();
         for bytes in self.message.all_bytes(TENSOR_EXTERNAL) {
             let entry = Message::parse_cow(bytes)?;
-            if entry.text(ENTRY_KEY) == "location" {
-                return Ok(Some(entry.text(ENTRY_VALUE).to_owned()));
+            let (key, value) = (entry.text(ENTRY_KEY), entry.text(ENTRY_VALUE));
+            // What is no number lies beyond the end of any file.
+            let number = || value.parse().unwrap_or(u64::MAX);
+            match key {
+                "location" => value.clone_into(&mut found.file),
+                "offset" => found.offset = number(),
+                "length" => found.length = Some(number()),
+                _ => {}
             }
         }
-        Ok(None)
+        Ok(self.message.bytes(TENSOR_EXTERNAL).is_some().then_some(found))
+    }
+
+    /// Its sizes.
+    pub(super) fn sizes(&self) -> Result<Vec<u64>, OnnxError> {
+        self.message.varints(TENSOR_DIMS)
+    }
+
+    /// Bytes of its values, [`u64::MAX`] for more than can be counted; `None` for an element type that is not known here.
+    pub(super) fn bytes(&self) -> Result<Option<u64>, OnnxError> {
+        let Some(bits) = element_bits(self.element_type()) else { return Ok(None) };
+        let elements = self.sizes()?.into_iter().try_fold(1_u64, u64::checked_mul);
+        Ok(Some(elements.and_then(|n| n.checked_mul(bits)).map_or(u64::MAX, |n| n.div_ceil(8))))
+    }
+
+    /// Bytes of its raw values, if it has such.
+    pub(super) fn raw(&self) -> Option<usize> {
+        self.message.bytes(TENSOR_RAW).map(|raw| raw.len())
     }
 
     /// The same tensor under another name, as a field of the graph.

@@ -50,7 +50,7 @@ impl<'a> Part<'a> {
     pub(super) fn new(graph: OnnxGraph<'a>, tag: &'static str, frames: Option<&str>) -> Result<Self, OnnxError> {
         let mut kinds = HashMap::new();
         for weight in graph.weights()? {
-            if weight.external_file()?.is_some() {
+            if weight.external()?.is_some() {
                 return Err(OnnxError::NotJoined { why: "weights in a file beside the graph" });
             }
             kinds.insert(weight.name().to_owned(), Kind::Constant);

@@ -4,15 +4,10 @@ use std::collections::{HashMap, HashSet};
 
 use crate::engine::onnx_graph::{
     GRAPH_INPUT, OnnxError, OnnxGraph,
+    make::{TENSOR_ELEMENT_TYPE, TYPE_TENSOR, VALUE_NAME, VALUE_TYPE},
     node::{BOOL, FLOAT, INT64, Node},
     wire::Message,
 };
-
-// Field numbers of onnx.proto.
-const VALUE_NAME: u32 = 1;
-const VALUE_TYPE: u32 = 2;
-const TYPE_TENSOR: u32 = 1;
-const TENSOR_ELEMENT_TYPE: u32 = 1;
 
 /// What is known of the values.
 #[derive(Debug, Default)]

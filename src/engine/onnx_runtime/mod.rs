@@ -12,8 +12,7 @@ pub use resident::{OrtResidentEngine, Place};
 use crate::{
     engine::{
         Contract, EncoderOutput, Engine, EngineError, EngineInfo, GraphSource, JointLogits, Prediction, PredictorState,
-        TokenId,
-        host::{self, transpose},
+        TokenId, host,
         onnx_runtime::graph::{Graph, Means, copy_out, floats, index},
     },
     features::FeatureFrames,
@@ -84,8 +83,9 @@ impl Engine for OrtEngine {
         let length = index(&self.encoder.inputs[1], [1], frames);
         let features = floats([1, mel_bins, frames], &self.channels_first);
         let (values, specs) = self.encoder.run(CALL, [features, length])?;
-        copy_out(CALL, &values, &specs[0], &[1, out.dim, encoded], &mut self.channels_first)?;
-        transpose(&self.channels_first, encoded, &mut out.data);
+        let shape = host::frames_shape(&self.contract, encoded);
+        copy_out(CALL, &values, &specs[0], &shape, &mut self.channels_first)?;
+        host::finish_encode(&self.contract, &self.channels_first, encoded, &mut out.data);
         Ok(())
     }
 
@@ -96,14 +96,14 @@ impl Engine for OrtEngine {
         let [h, c] = host::state_or(state, &self.zeros)?;
         let token = index(&self.predictor.inputs[0], [1, 1], token.0 as usize);
         let (values, specs) = self.predictor.run(CALL, [token, floats(shape, h), floats(shape, c)])?;
-        copy_out(CALL, &values, &specs[0], &[1, spec.hidden, 1], &mut out.output)?;
+        copy_out(CALL, &values, &specs[0], &[1, self.contract.prediction_width(), 1], &mut out.output)?;
         copy_out(CALL, &values, &specs[1], &shape, &mut out.state.h)?;
         copy_out(CALL, &values, &specs[2], &shape, &mut out.state.c)
     }
 
     fn joint(&mut self, frame: &[f32], prediction: &Prediction, out: &mut JointLogits) -> Result<(), EngineError> {
         const CALL: &str = "joint";
-        let (dim, hidden) = (self.contract.encoder.dim, self.contract.predictor.hidden);
+        let (dim, hidden) = (self.contract.encoder.dim, self.contract.prediction_width());
         let prediction = prediction.output.as_slice();
         host::check_joint(&self.contract, frame, prediction)?;
         let inputs = [floats([1, dim, 1], frame), floats([1, hidden, 1], prediction)];

@@ -176,7 +176,7 @@ impl OrtResidentEngine {
         out: &mut Vec<f32>,
     ) -> Result<(), EngineError> {
         const CALL: &str = "joint";
-        let (dim, hidden) = (self.contract.encoder.dim, self.contract.predictor.hidden);
+        let (dim, hidden) = (self.contract.encoder.dim, self.contract.prediction_width());
         let resident = prediction.resident.as_ref().and_then(Resident::get::<Tensor<f32>>);
         if resident.is_none() {
             host::check_len(CALL, "prediction", hidden, prediction.output.len())?;
@@ -240,7 +240,7 @@ impl Engine for OrtResidentEngine {
             return Ok(());
         }
         let mel_bins = self.contract.front_end.mel_bins;
-        let shapes = [[1, mel_bins, frames], [1, out.dim, encoded]];
+        let shapes = [[1, mel_bins, frames], host::frames_shape(&self.contract, encoded)];
         let recorded = match &mut self.steady {
             Some(steady) => steady.run(&mut self.encoder, shapes, &self.channels_first).map_err(failed(CALL))?,
             None => None,
@@ -255,7 +255,7 @@ impl Engine for OrtResidentEngine {
             let (values, specs) = self.encoder.run_with(CALL, [features, length], options)?;
             copy_out(CALL, &values, &specs[0], &shapes[1], &mut self.channels_first)?;
         }
-        transpose(&self.channels_first, encoded, &mut out.data);
+        host::finish_encode(&self.contract, &self.channels_first, encoded, &mut out.data);
         if let Some(ahead) = &mut self.ahead {
             ahead.set_window(&out.data);
         }
@@ -328,6 +328,15 @@ impl Engine for OrtResidentEngine {
         host::check_len("joint", "frame", self.contract.encoder.dim, dim)?;
         let rows = frames.len() / dim;
         host::check_len("joint", "frames", rows * dim, frames.len())?;
+        if !self.contract.joins_rows() {
+            let mut logits = Vec::new();
+            out.clear();
+            for frame in frames.chunks_exact(dim) {
+                self.join(1, frame.to_vec(), prediction, &mut logits)?;
+                out.append(&mut logits);
+            }
+            return Ok(());
+        }
         let mut channels_first = Vec::new();
         transpose(frames, dim, &mut channels_first);
         self.join(rows, channels_first, prediction, out)

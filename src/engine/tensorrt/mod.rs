@@ -186,13 +186,14 @@ impl Engine for TensorRtEngine {
         stage.put_index(&names.length, &[1], frames).map_err(&failed)?;
         stage.run().map_err(&failed)?;
         // `encoded` is of the window's length, not the graph's: in 16 bits its arithmetic is wrong from 2048 on.
-        let (expected, found) = (vec![1, out.dim, encoded], stage.shape_of(&names.frames).map_err(&failed)?);
+        let expected = host::frames_shape(&self.contract, encoded).to_vec();
+        let found = stage.shape_of(&names.frames).map_err(&failed)?;
         if expected != found {
             return Err(EngineError::Shape { call: CALL, tensor: names.frames.clone(), expected, found });
         }
         stage.fetch(&[(&names.frames, out.dim * encoded)]).map_err(&failed)?;
         copy_out(CALL, stage, &names.frames, out.dim * encoded, &mut self.channels_first)?;
-        host::transpose(&self.channels_first, encoded, &mut out.data);
+        host::finish_encode(&self.contract, &self.channels_first, encoded, &mut out.data);
         Ok(())
     }
 
@@ -216,10 +217,11 @@ impl Engine for TensorRtEngine {
         self.last.output.clear();
         predictor.run().map_err(&failed)?;
         let size = h.len();
+        let width = self.contract.prediction_width();
         predictor
-            .fetch(&[(&names.prediction, hidden), (&names.h_next, size), (&names.c_next, size)])
+            .fetch(&[(&names.prediction, width), (&names.h_next, size), (&names.c_next, size)])
             .map_err(&failed)?;
-        copy_out(CALL, predictor, &names.prediction, hidden, &mut out.output)?;
+        copy_out(CALL, predictor, &names.prediction, width, &mut out.output)?;
         copy_out(CALL, predictor, &names.h_next, size, &mut out.state.h)?;
         copy_out(CALL, predictor, &names.c_next, size, &mut out.state.c)?;
         // Another engine may have filled it before.

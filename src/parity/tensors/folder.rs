@@ -106,7 +106,7 @@ impl TensorFolder {
             features: wide(FEATURES_FILE, None)?,
             encoder: wide(ENCODER_FILE, Some(contract.encoder.dim))?,
             path: read_path(path, contract)?,
-            predictor: wide(PREDICTOR_FILE, Some(contract.predictor.hidden))?,
+            predictor: wide(PREDICTOR_FILE, Some(contract.prediction_width()))?,
             joint: wide(JOINT_FILE, Some(contract.joint_classes()))?,
         };
         let folder = Self { path: path.to_owned(), facts, tensors };

@@ -69,7 +69,7 @@ pub fn compare_predictors(
     contract: &Contract,
     tokens: &[TokenId],
 ) -> Result<PredictorReport, TensorError> {
-    let (expected, width) = (outputs_of(first, contract, tokens)?, contract.predictor.hidden);
+    let (expected, width) = (outputs_of(first, contract, tokens)?, contract.prediction_width());
     let mut sides = Vec::with_capacity(others.len());
     for side in others {
         let found = outputs_of(side, contract, tokens)?;

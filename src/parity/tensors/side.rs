@@ -145,7 +145,7 @@ impl TensorSet {
         let set = Self {
             audio: input.samples.as_ref().map(|samples| Array { shape: vec![samples.len()], data: samples.clone() }),
             features: Some(Array { shape: vec![features.len(), features.mel_bins], data: features.data.clone() }),
-            predictor: Some(rows(&greedy.predictions, contract.predictor.hidden)),
+            predictor: Some(rows(&greedy.predictions, contract.prediction_width())),
             joint: Some(rows(&greedy.logits, contract.joint_classes())),
             path: Some(greedy.path),
             encoder: Some(Array { shape: vec![encoded.len(), encoded.dim], data: encoded.data }),
