@@ -8,6 +8,7 @@ mod dictate;
 mod engine_checks;
 mod engines;
 mod history;
+mod hotkeys;
 mod json;
 mod libraries;
 mod margins;

@@ -193,10 +193,14 @@ fn device_picker(
     }
     view.devices_open = open;
     response.response.on_hover_text("Microphone");
-    if settings.device != before && model.is_running() {
-        // Another microphone while dictating: go on with that one.
+    if settings.device != before {
         let device = settings.device.clone();
-        commands.push(Command::Start(crate::session::Source::Microphone { device }));
+        commands.push(if model.is_running() {
+            // Another microphone while dictating: go on with that one.
+            UiModel::start(device.as_deref())
+        } else {
+            Command::Listen(settings.audio.listening(), device)
+        });
     }
 }
 
