@@ -40,6 +40,7 @@ imagemagick                   screenshots
 x11-utils                     asks the screen about windows
 pulseaudio-utils              plays into the virtual microphone
 sox                           makes and measures sound
+dbus-daemon|dbus              a session bus for the portal that tests stand in for
 '
 # Apart from the others: on a desktop with PipeWire it may stand in the way of what is installed.
 sound_packages='
