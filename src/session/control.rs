@@ -12,7 +12,7 @@ use std::{
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
 use crate::{
-    audio::{AudioBlock, AudioError, Capture, CaptureConfig, CaptureEvent, LevelReader, input_devices},
+    audio::{AudioBlock, AudioError, Capture, CaptureConfig, CaptureEvent, LevelReader, default_input, input_devices},
     session::{
         Command, DeviceEntry, Event, LevelSnapshot, Listening, Source,
         file_source::{FileMessage, FileSource},
@@ -26,6 +26,9 @@ const TICK: Duration = Duration::from_millis(30);
 /// The same of a microphone that is only kept open.
 const IDLE_TICK: Duration = Duration::from_millis(500);
 
+/// A start waits this long to hear whether the system's default microphone is still the one that is open.
+const DEFAULT_LIMIT: Duration = Duration::from_millis(200);
+
 /// State of the control thread.
 pub(super) struct Control {
     commands: Receiver<Command>,
@@ -38,6 +41,8 @@ pub(super) struct Control {
     listening: Listening,
     /// The microphone that is open, and what it was opened with: for a dictation, or for those to come.
     microphone: Option<(Capture, CaptureConfig)>,
+    /// The system's default when it was opened, where that was asked for.
+    default: Option<String>,
     source: Running,
     /// Events of a source that the inference thread has not begun with: they come after those of the one before.
     held: Vec<Event>,
@@ -70,6 +75,7 @@ impl Control {
             level,
             listening: Listening::default(),
             microphone: None,
+            default: None,
             source: Running::Nothing,
             held: Vec::new(),
         }
@@ -158,13 +164,16 @@ impl Control {
         if let Running::File(_) = self.source {
             self.stop_at_once();
         }
-        if self.microphone.as_ref().is_some_and(|(capture, open)| *open != config || capture.is_over()) {
+        if self.microphone.as_ref().is_some_and(|(capture, open)| *open != config || capture.is_over())
+            || config.device.is_none() && self.default_moved()
+        {
             self.stop_at_once();
             self.close_microphone();
         }
         let blocks = if let Some((capture, _)) = &self.microphone {
             capture.begin()
         } else {
+            self.remember_default(&config);
             let (capture, blocks) = Capture::start(config.clone(), || {})?;
             self.microphone = Some((capture, config));
             blocks
@@ -185,11 +194,23 @@ impl Control {
         }
         self.close_microphone();
         if self.stays_open() {
+            self.remember_default(&config);
             match Capture::open(config.clone(), || {}) {
                 Ok(capture) => self.microphone = Some((capture, config)),
                 Err(error) => self.outbox.send(Event::Notice(format!("The microphone is not kept open: {error}"))),
             }
         }
+    }
+
+    fn remember_default(&mut self, config: &CaptureConfig) {
+        let asked = self.stays_open() && config.device.is_none();
+        self.default = asked.then(|| default_input(DEFAULT_LIMIT)).flatten();
+    }
+
+    /// Whether the microphone that is open is not the system's default any more.
+    fn default_moved(&self) -> bool {
+        let known = self.default.as_ref().filter(|_| self.microphone.is_some());
+        known.is_some_and(|known| default_input(DEFAULT_LIMIT).is_some_and(|now| now != *known))
     }
 
     fn stays_open(&self) -> bool {

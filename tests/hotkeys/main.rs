@@ -86,6 +86,24 @@ fn what_was_said_just_before_the_key_is_not_lost() {
 }
 
 #[test]
+fn a_microphone_that_is_kept_open_is_the_default_of_the_moment() {
+    let desk = Desk::new(&format!("{KEYS}[audio]\npre_roll_secs = 0.5\n"));
+    let server = desk.server();
+    let mut dictation = waiting(&desk, &[]);
+    desk.until("the microphone is open", |_| server.recordings() > 0);
+    desk.order("start");
+    assert_eq!(dictation.wait_for("started")["source"], "Monitor of vmic");
+    desk.order("stop");
+    dictation.wait_for("stopped");
+    server.plug_default("second");
+    desk.order("start");
+    assert_eq!(dictation.wait_for("started")["source"], "Monitor of second");
+    desk.order("stop");
+    dictation.wait_for("stopped");
+    dictation.end();
+}
+
+#[test]
 fn without_a_pre_roll_the_microphone_is_closed_between_dictations() {
     let desk = Desk::new(KEYS);
     let server = desk.server();

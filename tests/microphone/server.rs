@@ -147,6 +147,13 @@ impl Server<'_> {
         self.tool("pactl", &[&["load-module", "module-null-sink"][..], &sink].concat());
     }
 
+    /// Plugs in another microphone and makes it the system's default.
+    pub(crate) fn plug_default(&self, name: &str) {
+        let sink = [format!("sink_name={name}"), format!("sink_properties=device.description={name}")];
+        self.tool("pactl", &["load-module", "module-null-sink", &sink[0], &sink[1]]);
+        self.tool("pactl", &["set-default-source", &format!("{name}.monitor")]);
+    }
+
     /// Programs that record from the microphone.
     pub(crate) fn recordings(&self) -> usize {
         self.tool("pactl", &["list", "short", "source-outputs"]).lines().count()

@@ -41,6 +41,8 @@ pub(super) struct Conductor {
     /// Times that Ctrl+C was pressed.
     pub(super) interrupts: Arc<AtomicUsize>,
     pub(super) view: Box<dyn View>,
+    /// Clipped samples that were told.
+    pub(super) clipped_samples: u64,
 }
 
 /// What came of the events of a turn.
@@ -114,6 +116,18 @@ impl Conductor {
         self.live.send(command);
     }
 
+    /// After an utterance in which the input was too loud; a window has a lamp for it.
+    fn tell_clipping(&mut self, console: &mut Console<'_>) -> io::Result<()> {
+        // Counted from the opening of a device, and 0 without one.
+        let clipped = self.live.level().clipped_samples;
+        let before = std::mem::replace(&mut self.clipped_samples, clipped);
+        if clipped > before {
+            let text = format!("the input is too loud: {} samples were clipped; turn it down", clipped - before);
+            self.view.event(&Event::Notice(text), console)?;
+        }
+        Ok(())
+    }
+
     /// Shows events. `started`: when the first samples came; `failure`: what will end it.
     fn follow(
         &mut self,
@@ -124,6 +138,9 @@ impl Conductor {
         let mut turn = Turn::default();
         while let Some(event) = self.live.next_event() {
             self.view.event(&event, console)?;
+            if matches!(event, Event::UtteranceEnd { .. }) {
+                self.tell_clipping(console)?;
+            }
             self.standing.follow(&event);
             match event {
                 Event::Started { .. } => {

@@ -111,6 +111,7 @@ pub(super) fn run(args: &DictateArgs, console: &mut Console<'_>) -> anyhow::Resu
         dictating: Box::new(move |dictating| keys.iter_mut().for_each(|keys| keys.set_dictating(dictating))),
         interrupts,
         view,
+        clipped_samples: 0,
     };
     let ended = conductor.run(&woken, console);
     // The keys before the socket: whoever gives an order by one is answered.
