@@ -153,7 +153,7 @@ impl Hotkeys {
             return None;
         }
         let listener = Listener { obey: Box::new(obey), tell: Box::new(tell), held };
-        open(bound, Arc::new(listener))
+        open(bound, &Arc::new(listener))
     }
 
     /// Tells whether dictation runs: the key that cancels is taken only then.
@@ -168,13 +168,13 @@ impl Hotkeys {
 }
 
 #[cfg(target_os = "linux")]
-fn open(bound: Vec<(Action, Combination)>, listener: Arc<Listener>) -> Option<Hotkeys> {
+fn open(bound: Vec<(Action, Combination)>, listener: &Arc<Listener>) -> Option<Hotkeys> {
     let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     // X11's grabs hear nothing under Wayland but while an X11 window has the focus.
     let keys = if is_set("WAYLAND_DISPLAY") {
-        portal::PortalKeys::open(bound, Arc::clone(&listener)).map(Keys::Portal)
+        portal::PortalKeys::open(bound, Arc::clone(listener)).map(Keys::Portal)
     } else if is_set("DISPLAY") {
-        x11::X11Keys::open(bound, Arc::clone(&listener)).map(Keys::X11)
+        x11::X11Keys::open(bound, Arc::clone(listener)).map(Keys::X11)
     } else {
         Err(HotkeyError::NoDesktop { reason: "neither WAYLAND_DISPLAY nor DISPLAY is set".to_owned() })
     };
@@ -182,7 +182,7 @@ fn open(bound: Vec<(Action, Combination)>, listener: Arc<Listener>) -> Option<Ho
 }
 
 #[cfg(not(target_os = "linux"))]
-fn open(bound: Vec<(Action, Combination)>, listener: Arc<Listener>) -> Option<Hotkeys> {
-    let keys = native::NativeKeys::open(bound, Arc::clone(&listener));
+fn open(bound: Vec<(Action, Combination)>, listener: &Arc<Listener>) -> Option<Hotkeys> {
+    let keys = native::NativeKeys::open(bound, Arc::clone(listener));
     keys.map(|keys| Hotkeys { keys }).map_err(|error| (listener.tell)(error.to_string())).ok()
 }

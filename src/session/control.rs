@@ -305,7 +305,9 @@ impl Control {
         let goes_on = capture.is_dictating();
         let events: Vec<CaptureEvent> = capture.events().try_iter().collect();
         let failed = events.iter().any(|event| matches!(event, CaptureEvent::Failed { .. }));
-        events.into_iter().for_each(|event| self.tell_capture(event));
+        for event in events {
+            self.tell_capture(event);
+        }
         if failed {
             self.close_microphone();
         }

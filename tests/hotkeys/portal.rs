@@ -59,6 +59,7 @@ type Options = HashMap<String, OwnedValue>;
 /// The portal; `answer` is what the user says to the keys.
 struct Shortcuts {
     answer: u32,
+    version: u32,
     bound: Sender<Vec<(String, Options)>>,
 }
 
@@ -83,7 +84,7 @@ async fn respond(
 impl Shortcuts {
     #[zbus(property, name = "version")]
     fn version(&self) -> u32 {
-        1
+        self.version
     }
 
     async fn create_session(
@@ -99,12 +100,12 @@ impl Shortcuts {
         &self,
         session: OwnedObjectPath,
         shortcuts: Vec<(String, Options)>,
-        _parent_window: String,
+        parent_window: String,
         options: Options,
         #[zbus(header)] header: Header<'_>,
         #[zbus(connection)] connection: &Connection,
     ) -> OwnedObjectPath {
-        assert_eq!(session.as_str(), SESSION);
+        assert_eq!((session.as_str(), parent_window.as_str()), (SESSION, ""));
         self.bound.send(shortcuts).unwrap();
         respond(connection, &header, &options, self.answer, SESSION).await
     }
@@ -115,7 +116,7 @@ fn portal(bus: &Bus, answer: u32) -> (blocking::Connection, Receiver<Vec<(String
     let (bound, asked) = bounded(4);
     let builder = blocking::connection::Builder::address(bus.address.as_str()).unwrap();
     let builder = builder.name("org.freedesktop.portal.Desktop").unwrap();
-    let connection = builder.serve_at(PATH, Shortcuts { answer, bound }).unwrap().build().unwrap();
+    let connection = builder.serve_at(PATH, Shortcuts { answer, version: 1, bound }).unwrap().build().unwrap();
     (connection, asked)
 }
 

@@ -30,13 +30,13 @@ fn a_dictation_on_an_open_device_has_half_a_second_before_and_after_to_the_sampl
     stand.play(3.0);
     assert!(stand.events().is_empty(), "nothing is told while nothing is dictated");
     // A second of speech, of which 0.3 s come before the key is pressed and 0.2 s after it is let go.
-    stand.deliver_these(&[0.5; 4800]);
+    stand.deliver_these(&vec![0.5; 4800]);
     let mut blocks = stand.begin(1000);
-    stand.deliver_these(&[0.5; 8000]);
+    stand.deliver_these(&vec![0.5; 8000]);
     stand.later(0.5);
     assert_eq!(stand.events(), ["started"]);
     stand.worker.obey(Order::End);
-    stand.deliver_these(&[0.5; 3200]);
+    stand.deliver_these(&vec![0.5; 3200]);
     stand.later(0.2);
     assert_eq!(stand.worker.ended(), 0, "the tail is not full");
     stand.play(0.4);

@@ -76,7 +76,11 @@ pub(super) fn run(args: &DictateArgs, console: &mut Console<'_>) -> anyhow::Resu
     let (desk, asked) = Desk::open(Arc::clone(&waker));
     // A recording ends by itself, and a dictation that starts by itself is its program's own affair.
     let server = args.wait.then(|| remote::listen(desk.clone(), |text| (console.tell)(&text))).flatten();
-    let keys = if args.source.file.is_some() { HotkeySettings::default() } else { settings.hotkeys.clone() };
+    let mut keys = if args.source.file.is_some() { HotkeySettings::default() } else { settings.hotkeys.clone() };
+    if cfg!(not(target_os = "linux")) && keys.can_start() {
+        (console.tell)("hotkeys need the window on this system; start `dictoscope` for them");
+        keys = HotkeySettings::default();
+    }
     let held = typist.as_ref().map(Typist::hotkey_held).unwrap_or_default();
     let (mut keys, told) = hotkeys::start(&keys, held, move |order| desk.give(order), Arc::clone(&waker));
     let live = LiveHandle::spawn(
