@@ -43,6 +43,7 @@ imagemagick                   screenshots
 x11-utils                     asks the screen about windows
 pulseaudio-utils              plays into the virtual microphone
 sox                           makes and measures sound
+dbus-daemon|dbus              a session bus for the portal that tests stand in for
 '
 package_packages='
 appstream                     checks the description for software centres

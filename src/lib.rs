@@ -17,7 +17,7 @@
 //!   -> ui, cli   what a person sees
 //! ```
 //!
-//! Beside them `remote`, by which a second program gives orders to the one that runs, and `download` and `packages`, which fetch libraries of engines when they are asked for.
+//! Beside them `remote`, by which a second program gives orders to the one that runs, `hotkeys`, keys that become such orders, and `download` and `packages`, which fetch libraries of engines when they are asked for.
 //!
 //! `tests/architecture.rs` keeps this order.
 
@@ -28,6 +28,7 @@ pub mod decode;
 pub mod download;
 pub mod engine;
 pub mod features;
+pub mod hotkeys;
 pub mod models;
 pub mod output;
 pub mod packages;

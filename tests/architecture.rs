@@ -11,6 +11,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("units", &[]),
     ("download", &[]),
     ("remote", &[]),
+    ("hotkeys", &["remote"]),
     ("packages", &["download"]),
     ("audio", &["units"]),
     ("features", &["audio", "units"]),
@@ -22,14 +23,14 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("output", &["text", "session", "decode", "engine", "units"]),
     ("trace", &["session", "decode", "models", "engine", "features", "audio", "units"]),
     ("parity", &["trace", "session", "decode", "models", "engine", "features", "audio", "units"]),
-    ("config", &["output", "text", "session", "decode", "features", "units"]),
+    ("config", &["output", "hotkeys", "text", "session", "decode", "features", "units"]),
     // Never audio, features or engine: what it draws comes through the session.
     ("ui", &["text", "session", "decode", "units", "config"]),
     (
         "cli",
         &[
             "ui", "parity", "trace", "config", "session", "decode", "models", "engine", "features", "audio", "units",
-            "output", "packages", "download", "remote", "text",
+            "output", "packages", "download", "remote", "hotkeys", "text",
         ],
     ),
 ];

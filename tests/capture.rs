@@ -135,7 +135,7 @@ fn stop_hands_on_everything_the_device_delivered() {
     let (capture, mut blocks) = start(&script);
     assert!(matches!(
         event(&capture),
-        CaptureEvent::Started { device, host, rate_hz: RATE_HZ, channels: 1 } if device == "script" && host == "Script"
+        CaptureEvent::Started { device, host, rate_hz: RATE_HZ, channels: 1, .. } if device == "script" && host == "Script"
     ));
     wait_until("ten callbacks came", || script.callbacks.load(Ordering::SeqCst) >= 10);
     let asked = Instant::now();
@@ -183,7 +183,7 @@ fn start_stop_start_leaks_no_samples() {
 #[test]
 fn a_lost_device_comes_back_and_the_time_away_is_a_jump() {
     let script = Script::default();
-    let config = CaptureConfig { device: Some("pinned".to_owned()), channel: None };
+    let config = CaptureConfig { device: Some("pinned".to_owned()), ..CaptureConfig::default() };
     let (capture, mut blocks) = Capture::start_from(script.clone(), config, || ()).expect("it opens");
     assert!(matches!(event(&capture), CaptureEvent::Started { .. }));
     wait_until("blocks are there", || blocks.slots() >= 20);

@@ -82,6 +82,25 @@ fn a_file_played_through_the_threads_gives_the_words_of_the_session() {
 }
 
 #[test]
+fn a_dictation_that_begins_before_the_one_before_is_transcribed_costs_it_no_word() {
+    let mut live = open(|engine| engine);
+    let (mut words, mut order) = (Vec::new(), Vec::new());
+    until(&mut live, &mut words, |event| matches!(event, Event::Ready(_)));
+    live.send(file("letter.flac"));
+    // Read at once, and far from transcribed.
+    until(&mut live, &mut words, |event| matches!(event, Event::Committed(_)));
+    live.send(file("short.flac"));
+    until(&mut live, &mut words, |event| {
+        if matches!(event, Event::Started { .. } | Event::Stopped) {
+            order.push(matches!(event, Event::Started { .. }));
+        }
+        order.len() == 3
+    });
+    assert_eq!(order, [false, true, false], "one after the other");
+    assert_eq!(text_of(&words), format!("{} {}", expected("letter.flac"), expected("short.flac")));
+}
+
+#[test]
 fn a_panic_of_the_engine_becomes_an_event_and_a_restart_goes_on_with_what_is_queued() {
     let opened = Arc::new(AtomicU64::new(0));
     let count = Arc::clone(&opened);

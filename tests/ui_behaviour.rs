@@ -52,7 +52,7 @@ fn start_and_stop_by_button() {
     harness.get_by_label("Start").click();
     let sent = commands(&mut harness);
     assert!(matches!(sent.as_slice(), [start] if is_microphone(start)), "{sent:?}");
-    harness.state_mut().model.apply(Event::Started { source: "desk".into() });
+    harness.state_mut().model.apply(Event::Started { source: "desk".into(), skipped_samples: 0 });
     harness.run_steps(2);
     harness.get_by_label("Stop").click();
     let sent = commands(&mut harness);

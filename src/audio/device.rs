@@ -52,6 +52,19 @@ pub fn input_devices() -> Result<Vec<InputDevice>, AudioError> {
     })
 }
 
+/// The audio system's own name of its default input; `None` where there is none, or nobody answers within `limit`.
+pub fn default_input(limit: Duration) -> Option<String> {
+    let (sender, found) = bounded(1);
+    let asked = std::thread::Builder::new().name("device-default".to_owned()).spawn(move || {
+        quiet_alsa();
+        let default = answering_host(None).ok().and_then(|host| host.default_input_device());
+        // Nobody listens after the limit.
+        drop(sender.send(default.map(|device| id_of(&device))));
+    });
+    asked.ok()?;
+    found.recv_timeout(limit).ok()?
+}
+
 /// The first audio system that answers, in cpal's order: on Linux `PipeWire` (if built in), `PulseAudio`, ALSA.
 pub(crate) fn answering_host(only: Option<&str>) -> Result<Host, AudioError> {
     let mut refusals = Vec::new();

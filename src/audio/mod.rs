@@ -22,7 +22,7 @@ pub use callback::{
     CLIP_LEVEL, Downmix, InputReader, InputWriter, RING_SECS, data_callback, error_callback, input_ring, ring_of,
 };
 pub use capture::{Capture, CaptureConfig, CaptureEvent, CaptureStats, Level, LevelReader, OpenStream, StreamSource};
-pub use device::{InputDevice, input_devices};
+pub use device::{InputDevice, default_input, input_devices};
 pub use error::{AudioError, SUPPORTED_FILES};
 pub use file::{AudioFile, FileInfo};
 pub use meter::Meter;

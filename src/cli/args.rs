@@ -130,6 +130,9 @@ pub(super) struct DictateArgs {
     /// Stop after this many seconds.
     #[arg(long, value_name = "N", value_parser = above_zero)]
     pub(super) seconds: Option<f64>,
+    /// Start when a hotkey, `dictoscope start` or a line `start` on standard input says so, and wait again after a stop.
+    #[arg(long, conflicts_with = "file", value_parser = BoolishValueParser::new())]
+    pub(super) wait: bool,
     /// Print JSON Lines: one event a line.
     #[arg(long, value_parser = BoolishValueParser::new())]
     pub(super) json: bool,

@@ -10,6 +10,7 @@ mod engine_checks;
 mod engines;
 mod generate;
 mod history;
+mod hotkeys;
 mod json;
 mod libraries;
 mod margins;

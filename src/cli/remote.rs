@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use crossbeam_channel::{Receiver, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::{
     cli::{Console, Outcome},
@@ -38,29 +38,46 @@ pub(super) fn raise_running() -> bool {
     runtime_folder().is_some_and(|folder| remote::ask(&folder, &Order::Show).is_ok())
 }
 
-/// Listens for orders to this window. Without a socket the window works all the same, and why is told.
-pub(super) fn listen(waker: Waker, mut tell: impl FnMut(String)) -> Option<(Server, Receiver<Asked>)> {
+/// Hands orders to whoever carries them out, and brings the answers back.
+#[derive(Clone)]
+pub(super) struct Desk {
+    asked: Sender<Asked>,
+    waker: Waker,
+}
+
+impl Desk {
+    /// Orders come out of the receiver; the waker is called for each.
+    pub(super) fn open(waker: Waker) -> (Self, Receiver<Asked>) {
+        let (asked, orders) = bounded(ORDERS);
+        (Self { asked, waker }, orders)
+    }
+
+    /// Has an order carried out.
+    pub(super) fn give(&self, order: Order) -> Reply {
+        let refused = || Reply::Refused { reason: "Dictoscope does not answer".to_owned() };
+        let (answer, answered) = bounded(1);
+        if self.asked.try_send(Asked { ask: ask_of(order), answer }).is_err() {
+            return refused();
+        }
+        (self.waker)();
+        match answered.recv_timeout(ANSWER) {
+            Ok(Ok(state)) => Reply::Done { state },
+            Ok(Err(reason)) => Reply::Refused { reason },
+            Err(_) => refused(),
+        }
+    }
+}
+
+/// Listens for orders of a second program. Without a socket this one works all the same, and why is told.
+pub(super) fn listen(desk: Desk, mut tell: impl FnMut(String)) -> Option<Server> {
     let Some(folder) = runtime_folder() else {
         tell(
             "no orders are taken: no folder for the socket is known here; set DICTOSCOPE_RUNTIME_DIR to one".to_owned(),
         );
         return None;
     };
-    let (sender, asked) = bounded(ORDERS);
-    let answer = move |order: Order| {
-        let (answer, answered) = bounded(1);
-        if sender.try_send(Asked { ask: ask_of(order), answer }).is_err() {
-            return Reply::Refused { reason: "the window does not answer".to_owned() };
-        }
-        waker();
-        match answered.recv_timeout(ANSWER) {
-            Ok(Ok(state)) => Reply::Done { state },
-            Ok(Err(reason)) => Reply::Refused { reason },
-            Err(_) => Reply::Refused { reason: "the window does not answer".to_owned() },
-        }
-    };
-    match Server::open(&folder, answer) {
-        Ok(server) => Some((server, asked)),
+    match Server::open(&folder, move |order| desk.give(order)) {
+        Ok(server) => Some(server),
         // Asked before; somebody was quicker.
         Err(error @ RemoteError::Running { .. }) => {
             tell(format!("{error}; orders go to the other one"));

@@ -1,7 +1,6 @@
 //! `dictoscope` without a verb: the window. Flags hold for this run; the settings file keeps what it had.
 
 use std::{
-    any::Any,
     fs,
     sync::{Arc, OnceLock},
 };
@@ -9,7 +8,7 @@ use std::{
 use anyhow::Context;
 
 use crate::{
-    cli::{Outcome, args::WindowArgs, history::keeper, remote, typing},
+    cli::{Outcome, args::WindowArgs, history::keeper, hotkeys, remote, typing},
     config::{Loaded, Settings, settings_path},
     output::Typist,
     session::{Guests, LiveHandle, OpenTyping, Source, Waker},
@@ -55,14 +54,19 @@ pub(super) fn run(args: &WindowArgs) -> anyhow::Result<Outcome> {
         tracing: Some(args.trace.tracing(args.source.name())),
         journal: keeper(&settings, rules, |text| notices.push(text.to_owned())),
     };
+    let held = typist.as_ref().map(Typist::hotkey_held).unwrap_or_default();
+    let keys = settings.hotkeys.clone();
     ui::run(UiOptions {
         connect: Box::new(move |waker| {
             draw.get_or_init(|| Arc::clone(&waker));
             let mut notices = Vec::new();
-            let remote = remote::listen(Arc::clone(&waker), |text| notices.push(text));
-            let (keep, asked) = remote.map(|(server, asked)| (Box::new(server) as Box<dyn Any>, asked)).unzip();
+            let (desk, asked) = remote::Desk::open(Arc::clone(&waker));
+            let server = remote::listen(desk.clone(), |text| notices.push(text));
+            let obey = move |order| desk.give(order);
+            let (mut keys, told) = hotkeys::start(&keys, held, obey, Arc::clone(&waker));
+            let dictating = Box::new(move |dictating| keys.iter_mut().for_each(|keys| keys.set_dictating(dictating)));
             let live = LiveHandle::spawn(engines, guests, session, waker);
-            Connection { live, asked, typing: hands, notices, keep }
+            Connection { live, asked, told, dictating, typing: hands, notices, keep: Box::new(server) }
         }),
         settings,
         source: args.source.file.clone().map(|path| Source::File { path, real_time: true }),

@@ -9,6 +9,7 @@ impl ConfigError {
     pub(super) fn instead(&self) -> &'static str {
         match self {
             Self::Value { key, .. } if key.ends_with(']') || key.contains("].") => "this rule is left out",
+            Self::Value { key, .. } if key.starts_with("hotkeys.") => "no key is taken for it",
             _ => "the default is used",
         }
     }

@@ -3,6 +3,7 @@
 //! A missing file means the defaults. A wrong value is named and its default used; a file that is no TOML is set aside
 //! and named. What a program does not know, it keeps.
 
+mod audio;
 mod error;
 mod schema;
 mod store;
@@ -10,6 +11,7 @@ mod store;
 mod tests;
 mod text;
 
+pub use audio::{AudioSettings, Channel};
 pub use error::ConfigError;
 pub use store::{Loaded, cache_folder, data_folder, runtime_folder, settings_path};
 pub(crate) use store::{replace, set_aside};
@@ -18,7 +20,10 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-pub use crate::output::{Method, OutputSettings, TypeMode};
+pub use crate::{
+    hotkeys::HotkeySettings,
+    output::{Method, OutputSettings, TypeMode},
+};
 
 use crate::{session::SessionSettings, text::TextSettings};
 
@@ -112,6 +117,8 @@ pub struct Settings {
     /// Microphone by name; `None` follows the system's default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub device: Option<String>,
+    /// How microphones are listened to.
+    pub audio: AudioSettings,
     /// Colours of the window.
     pub theme: Theme,
     /// Folder of a model, or the file of its encoder; `None` takes the embedded model.
@@ -138,6 +145,8 @@ pub struct Settings {
     pub history: HistorySettings,
     /// Typing into other windows.
     pub output: OutputSettings,
+    /// Keys that work whatever window has the focus.
+    pub hotkeys: HotkeySettings,
     /// Windows, voice gate, normalisation, punctuation, and the words that the file has under `text`.
     pub session: SessionSettings,
     /// What is made of committed words.
@@ -149,6 +158,7 @@ impl Default for Settings {
         Self {
             schema_version: SCHEMA_VERSION,
             device: None,
+            audio: AudioSettings::default(),
             theme: Theme::default(),
             model: None,
             model_mirror: None,
@@ -159,6 +169,7 @@ impl Default for Settings {
             onnxruntime: None,
             history: HistorySettings::default(),
             output: OutputSettings::default(),
+            hotkeys: HotkeySettings::default(),
             session: SessionSettings::default(),
             text: TextSettings::default(),
         }

@@ -3,7 +3,8 @@
 use toml::{Table, Value};
 
 use crate::{
-    config::{ConfigError, EngineName, Method, TypeMode, text},
+    config::{AudioSettings, Channel, ConfigError, EngineName, Method, TypeMode, text},
+    hotkeys::{Combination, CombinationError},
     session::{CustomWords, EndpointSettings},
     text::Language,
 };
@@ -31,6 +32,10 @@ pub(super) enum Kind {
     Replacements,
     /// An absolute path: a settings file is read from any working directory.
     Folder,
+    /// A key with its modifiers.
+    Hotkey,
+    /// [`Channel::MIX`], or the number of a channel.
+    Channel,
 }
 
 /// Names of the engines.
@@ -40,6 +45,9 @@ const ENGINES: &[&str] = &EngineName::NAMES;
 pub(super) const KEYS: &[(&str, Kind)] = &[
     ("schema_version", Kind::Whole(1, super::SCHEMA_VERSION as i64)),
     ("device", Kind::Text),
+    ("audio.channel", Kind::Channel),
+    ("audio.pre_roll_secs", Kind::Number(0.0, AudioSettings::MOST_SECS)),
+    ("audio.tail_secs", Kind::Number(0.0, AudioSettings::MOST_SECS)),
     ("theme", Kind::Choice(&["system", "light", "dark"])),
     ("model", Kind::Folder),
     ("model_mirror", Kind::Text),
@@ -55,6 +63,9 @@ pub(super) const KEYS: &[(&str, Kind)] = &[
     ("output.trailing_space", Kind::Flag),
     ("output.submit", Kind::Flag),
     ("output.applications", Kind::Choices(&Method::NAMES)),
+    ("hotkeys.toggle", Kind::Hotkey),
+    ("hotkeys.push_to_talk", Kind::Hotkey),
+    ("hotkeys.cancel", Kind::Hotkey),
     ("session.feature_norm", Kind::Choice(&["model", "per_feature", "running", "none"])),
     ("session.punctuation", Kind::Choice(&["off", "leading", "all"])),
     ("session.top_k", Kind::Whole(2, 100)),
@@ -91,6 +102,11 @@ impl Kind {
             Self::TextTable => value.as_table().is_some_and(|table| table.values().all(Value::is_str)),
             Self::Replacements => value.is_array(),
             Self::Folder => value.as_str().is_some_and(|text| std::path::Path::new(text).is_absolute()),
+            Self::Channel => {
+                value.as_str() == Some(Channel::MIX)
+                    || value.as_integer().is_some_and(|channel| u16::try_from(channel).is_ok())
+            }
+            Self::Hotkey => hotkey(value).is_some_and(|read| read.is_ok()),
         }
     }
 
@@ -107,12 +123,19 @@ impl Kind {
             Self::TextTable => "a table of texts".to_owned(),
             Self::Replacements => "a list of tables".to_owned(),
             Self::Folder => "an absolute path in quotes".to_owned(),
+            Self::Channel => format!("\"{}\" or a channel, counted from 0", Channel::MIX),
+            Self::Hotkey => Combination::EXPECTED.to_owned(),
         }
     }
 }
 
 fn is_text(value: &Value) -> bool {
     value.as_str().is_some_and(|text| !text.trim().is_empty())
+}
+
+/// `None` if it is no text at all.
+fn hotkey(value: &Value) -> Option<Result<Combination, CombinationError>> {
+    value.as_str().map(str::parse)
 }
 
 fn number(value: &Value) -> Option<f64> {
@@ -162,7 +185,7 @@ pub(super) fn remove(table: &mut Table, key: &str) {
 /// The known keys that hold what they may hold, as a table of their own, and a fault for each that does not.
 pub(super) fn admitted(table: &Table) -> (Table, Vec<ConfigError>) {
     let (mut good, mut faults) = (Table::new(), Vec::new());
-    for section in ["history", "output", "session", "session.window", "session.endpoint", "text"] {
+    for section in ["audio", "history", "output", "hotkeys", "session", "session.window", "session.endpoint", "text"] {
         if let Some(value) = get(table, section).filter(|value| !value.is_table()) {
             faults.push(fault(section, "a table".to_owned(), value));
         }
@@ -178,12 +201,38 @@ pub(super) fn admitted(table: &Table) -> (Table, Vec<ConfigError>) {
                 faults.extend(found);
             }
             Some(value) if kind.admits(value) => set(&mut good, key, value.clone()),
+            Some(value) if matches!(kind, Kind::Hotkey) => faults.push(no_hotkey(key, value)),
             Some(value) => faults.push(fault(key, kind.describe(), value)),
             None => {}
         }
     }
     keep_release_below_onset(&mut good, &mut faults);
+    keep_hotkeys_apart(&mut good, &mut faults);
     (good, faults)
+}
+
+/// What is wrong with a key of the keyboard, in its own words.
+fn no_hotkey(key: &str, value: &Value) -> ConfigError {
+    match hotkey(value) {
+        Some(Err(CombinationError::Key { .. })) => fault(key, format!("a key: {}", Combination::key_names()), value),
+        Some(Err(error @ CombinationError::Bare { .. })) => fault(key, error.to_string(), value),
+        _ => fault(key, Kind::Hotkey.describe(), value),
+    }
+}
+
+/// One key can do one thing: the first that has it keeps it.
+fn keep_hotkeys_apart(good: &mut Table, faults: &mut Vec<ConfigError>) {
+    let mut taken: Vec<(&str, Combination)> = Vec::new();
+    for &(key, _) in KEYS.iter().filter(|(_, kind)| matches!(kind, Kind::Hotkey)) {
+        let Some(Ok(combination)) = get(good, key).and_then(hotkey) else { continue };
+        if let Some((first, _)) = taken.iter().find(|(_, other)| *other == combination) {
+            let value = Value::String(combination.to_string());
+            faults.push(fault(key, format!("another key than that of {first}"), &value));
+            remove(good, key);
+        } else {
+            taken.push((key, combination));
+        }
+    }
 }
 
 /// The entries of `table` that are of a kind's words, and a fault for each that is not.

@@ -4,7 +4,10 @@ use std::{fs, path::PathBuf};
 
 use tempfile::TempDir;
 
-use super::{ConfigError, EngineName, Method, OutputSettings, Settings, Theme, TypeMode, schema};
+use super::{
+    AudioSettings, Channel, ConfigError, EngineName, HotkeySettings, Method, OutputSettings, Settings, Theme, TypeMode,
+    schema,
+};
 use crate::{
     session::{CustomWords, FeatureNorm, Punctuation, TopK},
     text::{Language, Replacement, TextSettings},
@@ -62,6 +65,12 @@ fn changed() -> Settings {
         trailing_space: false,
         submit: true,
         applications: [("xterm".to_owned(), Method::PasteShift)].into(),
+    };
+    settings.audio = AudioSettings { channel: Channel(Some(1)), pre_roll_secs: 0.5, tail_secs: 0.25 };
+    settings.hotkeys = HotkeySettings {
+        toggle: "Ctrl+Alt+D".parse().ok(),
+        push_to_talk: "F9".parse().ok(),
+        cancel: "Escape".parse().ok(),
     };
     settings
 }
@@ -200,6 +209,33 @@ fn a_rule_for_text_that_cannot_be_used_is_named_and_costs_no_other() {
     assert_eq!(settings.session.custom_words, CustomWords { words: vec!["Ann".to_owned()], ..CustomWords::default() });
     assert_eq!(settings.text.replacements.len(), 1);
     assert_eq!(settings.text.command_table["dot"], ".");
+}
+
+#[test]
+fn a_key_or_a_channel_that_cannot_be_is_named_with_what_could() {
+    let (_folder, path) = folder();
+    let text = "[audio]\nchannel = \"left\"\npre_roll_secs = 9\n[hotkeys]\ntoggle = \"Ctrl+Foo\"\npush_to_talk = \"D\"\n\
+                cancel = 3\n";
+    fs::write(&path, text).unwrap();
+    let loaded = Settings::load(&path);
+    let all = loaded.notices.join("\n");
+    for expected in [
+        "audio.channel: expected \"mix\" or a channel, counted from 0, found \"left\"; the default is used",
+        "audio.pre_roll_secs: expected a number from 0 to 5, found 9",
+        "hotkeys.toggle: expected a key: A to Z, 0 to 9, F1 to F24, Space,",
+        "found \"Ctrl+Foo\"; no key is taken for it",
+        "hotkeys.push_to_talk: expected Ctrl, Alt or Super with D, which alone writes or edits text, found \"D\"",
+        "hotkeys.cancel: expected a key with its modifiers (Ctrl, Alt, Shift, Super), as \"Ctrl+Alt+D\" or \"F9\", found 3",
+    ] {
+        assert!(all.contains(expected), "{expected:?} is not in\n{all}");
+    }
+    assert_eq!(loaded.settings, Settings::default());
+    fs::write(&path, "[audio]\nchannel = 0\n[hotkeys]\ntoggle = \"F9\"\ncancel = \"f9\"\n").unwrap();
+    let loaded = Settings::load(&path);
+    let expected = "hotkeys.cancel: expected another key than that of hotkeys.toggle, found \"F9\"";
+    assert!(loaded.notices.len() == 1 && loaded.notices[0].contains(expected), "{:?}", loaded.notices);
+    assert_eq!(loaded.settings.audio.listening().channel, Some(0));
+    assert!(loaded.settings.hotkeys.toggle.is_some() && loaded.settings.hotkeys.cancel.is_none());
 }
 
 #[test]

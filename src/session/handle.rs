@@ -1,7 +1,7 @@
 //! The window's and the terminal's half of the threads: commands in, events, live state and plots out.
 
 use std::{
-    sync::Arc,
+    sync::{Arc, atomic::AtomicU64},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
@@ -58,11 +58,12 @@ impl LiveHandle {
         let (plot_sender, plots) = rtrb::RingBuffer::new(PLOTS);
         let (live_input, live) = triple_buffer::triple_buffer(&LiveSnapshot::default());
         let (level_input, level) = triple_buffer::triple_buffer(&LevelSnapshot::default());
-        let control =
-            Control::new(command_receiver, work, Outbox::new(event_sender.clone(), Arc::clone(&waker)), level_input);
+        let attached = Arc::<AtomicU64>::default();
+        let outbox = Outbox::new(event_sender.clone(), Arc::clone(&waker));
+        let control = Control::new(command_receiver, work, Arc::clone(&attached), outbox, level_input);
         let mut refusals = Outbox::new(event_sender.clone(), Arc::clone(&waker));
         let probe = LiveProbe::new(Outbox::new(event_sender, waker), plot_sender, live_input);
-        let worker = Worker::new(engines, guests, settings, work_receiver, probe);
+        let worker = Worker::new(engines, guests, settings, work_receiver, attached, probe);
         let spawned = [
             thread::Builder::new().name("control".to_owned()).spawn(move || control.run()),
             thread::Builder::new().name("inference".to_owned()).spawn(move || worker.run()),

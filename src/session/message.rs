@@ -6,7 +6,7 @@ use crate::{
     decode::Word,
     engine::EngineInfo,
     session::{EndReason, Setting},
-    units::SampleIdx,
+    units::{SAMPLE_RATE_HZ, SampleIdx},
 };
 
 /// Where audio comes from.
@@ -26,10 +26,28 @@ pub enum Source {
     },
 }
 
+/// How microphones are listened to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listening {
+    /// One channel, counted from 0; `None` takes the mean of all.
+    pub channel: Option<u16>,
+    /// 16 kHz samples before the start that belong to a dictation. With more than 0 the microphone stays open in between.
+    pub pre_roll_samples: u64,
+    /// The same after the stop.
+    pub tail_samples: u64,
+}
+
+impl Default for Listening {
+    /// All channels, no pre-roll, a tail of half a second.
+    fn default() -> Self {
+        Self { channel: None, pre_roll_samples: 0, tail_samples: u64::from(SAMPLE_RATE_HZ) / 2 }
+    }
+}
+
 /// From the window or the command line to the threads.
 #[derive(Clone, Debug)]
 pub enum Command {
-    /// Start dictation from a source; a running one is stopped first.
+    /// Start dictation from a source; a running one is stopped first, and transcribed to its end before this one.
     Start(Source),
     /// Stop: what was spoken so far is transcribed and committed, then [`Event::Stopped`] comes.
     Stop,
@@ -37,6 +55,9 @@ pub enum Command {
     Cancel,
     /// Change a setting from the next hop on.
     Set(Setting),
+    /// Listen to microphones like this from the next start on, and to this one (`None`: the system's default) between
+    /// dictations, if there is a pre-roll.
+    Listen(Listening, Option<String>),
     /// List the input devices: answered by [`Event::Devices`].
     ListDevices,
     /// Write the run down from now on; a trace that is open goes on. Answered by [`Event::TraceStarted`] or a notice.
@@ -65,6 +86,8 @@ pub enum Event {
     Started {
         /// Name of what delivers the samples.
         source: String,
+        /// 16 kHz samples at the microphone's beginning that were exactly 0 and were left out.
+        skipped_samples: u64,
     },
     /// Words that will not change any more.
     Committed(Vec<Word>),

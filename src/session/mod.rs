@@ -27,7 +27,7 @@ pub use error::SessionError;
 pub use guests::{Engines, Guests, OpenEngine, OpenJournal, OpenTrace, OpenTyping, TraceGuest, Tracing};
 pub use handle::{LiveHandle, Waker};
 pub use live::{HopPlot, HopTiming, LevelSnapshot, LiveSnapshot, PlotItem};
-pub use message::{Command, DeviceEntry, Event, Ready, Source};
+pub use message::{Command, DeviceEntry, Event, Listening, Ready, Source};
 pub use pipeline::Session;
 pub use probe::{EndReason, Probe, Stage, StepTensors, Window};
 pub use settings::{

@@ -1,7 +1,12 @@
 //! The inference thread: owns the session and its engine; survives a panic in them. Touches no device and no file of the user's.
 
 use std::{
+    collections::VecDeque,
     panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -18,7 +23,8 @@ use crate::{
 
 /// From the control thread to the inference thread.
 pub(super) enum Work {
-    /// Blocks of a new source, from position 0, and its name. The ring is abandoned when the source has ended.
+    /// Blocks of a new source, from position 0, and its name. The ring is abandoned when the source has ended. The one
+    /// before is taken in to its end first.
     Attach(rtrb::Consumer<AudioBlock>, String),
     /// The source is given up with what it still holds.
     Cancel,
@@ -55,6 +61,10 @@ pub(super) struct Worker {
     stranded: Option<Session>,
     source: Option<Attached>,
     source_name: String,
+    /// Sources that began before the one at hand has ended.
+    waiting: VecDeque<(rtrb::Consumer<AudioBlock>, String)>,
+    /// Sources that were begun with, for the control thread.
+    attached: Arc<AtomicU64>,
     failures: u32,
 }
 
@@ -80,6 +90,7 @@ impl Worker {
         guests: Guests,
         settings: SessionSettings,
         work: Receiver<Work>,
+        attached: Arc<AtomicU64>,
         probe: LiveProbe,
     ) -> Self {
         Self {
@@ -95,6 +106,8 @@ impl Worker {
             stranded: None,
             source: None,
             source_name: String::new(),
+            waiting: VecDeque::new(),
+            attached,
             failures: 0,
         }
     }
@@ -204,13 +217,8 @@ impl Worker {
     fn take(&mut self, work: Work) {
         match work {
             Work::Attach(blocks, name) => {
-                // Positions go on from what was taken in before, also by a session that a panic ended.
-                let taken = self.probe.taken();
-                let offset = self.session.as_mut().map_or(taken, |session| session.next_start(taken));
-                self.probe.snapshot.lost_samples = 0;
-                self.source = Some(Attached { blocks, offset });
-                self.source_name = name;
-                self.open_keepers();
+                self.waiting.push_back((blocks, name));
+                self.attach();
             }
             Work::Cancel => self.cancel(),
             Work::Set(setting) => {
@@ -227,6 +235,22 @@ impl Worker {
         }
     }
 
+    /// Begins with the source that waits, once the one before has ended.
+    fn attach(&mut self) {
+        if self.source.is_some() {
+            return;
+        }
+        let Some((blocks, name)) = self.waiting.pop_front() else { return };
+        // Positions go on from what was taken in before, also by a session that a panic ended.
+        let taken = self.probe.taken();
+        let offset = self.session.as_mut().map_or(taken, |session| session.next_start(taken));
+        self.probe.snapshot.lost_samples = 0;
+        self.source = Some(Attached { blocks, offset });
+        self.source_name = name;
+        self.open_keepers();
+        self.attached.fetch_add(1, Ordering::SeqCst);
+    }
+
     /// Begins to keep the words of the source, once there are both a source and an engine.
     fn open_keepers(&mut self) {
         let (Some(session), Some(_), None) = (&self.session, &self.source, &self.keepers) else { return };
@@ -237,6 +261,9 @@ impl Worker {
 
     /// Ends the source without looking at what it still holds, and throws away what is not committed.
     fn cancel(&mut self) {
+        let waiting = self.waiting.len() as u64;
+        self.waiting.clear();
+        self.attached.fetch_add(waiting, Ordering::SeqCst);
         if self.source.take().is_none() {
             return;
         }
@@ -317,6 +344,10 @@ impl Worker {
                     self.source = None;
                     self.keepers = None;
                     self.probe.outbox.send(Event::Stopped);
+                    self.attach();
+                    if self.source.is_some() {
+                        return Next::Continue;
+                    }
                 }
                 next
             }

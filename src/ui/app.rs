@@ -32,13 +32,17 @@ pub struct Connection {
     /// The threads.
     pub live: LiveHandle,
     /// Orders from outside; they come with a call of the waker.
-    pub asked: Option<Receiver<Asked>>,
+    pub asked: Receiver<Asked>,
+    /// What the user should read, as it comes.
+    pub told: Receiver<String>,
+    /// Told whenever dictation begins or has ended.
+    pub dictating: Box<dyn FnMut(bool)>,
     /// What typing into other windows needs of this one.
     pub typing: Option<Typing>,
     /// What went wrong while they were made.
     pub notices: Vec<String>,
     /// Whatever must live as long as the window.
-    pub keep: Option<Box<dyn Any>>,
+    pub keep: Box<dyn Any>,
 }
 
 impl fmt::Debug for Connection {
@@ -100,12 +104,17 @@ pub fn run(options: UiOptions) -> Result<(), UiError> {
 
 struct App {
     handle: LiveHandle,
-    asked: Option<Receiver<Asked>>,
+    // Gone before those who wait for its answers.
+    asked: Receiver<Asked>,
+    told: Receiver<String>,
+    dictating: Box<dyn FnMut(bool)>,
+    /// What `dictating` was told.
+    was_live: bool,
     typing: Option<Typing>,
     /// What is typed, as whoever types was told.
     output: OutputSettings,
     /// Lives as long as the window.
-    _keep: Option<Box<dyn Any>>,
+    _keep: Box<dyn Any>,
     screen: Screen,
     save: Save,
     saved: Settings,
@@ -125,16 +134,21 @@ impl App {
         // Blocks come a hundred times a second; asking for a frame a little later joins them into one.
         let frame_time = screen.frame_time;
         let waker: Waker = Arc::new(move || ctx.request_repaint_after(frame_time));
-        let Connection { live: handle, asked, typing, notices: more, keep } = connect(waker);
+        let Connection { live: handle, asked, told, dictating, typing, notices: more, keep } = connect(waker);
         for notice in notices.into_iter().chain(more) {
             screen.model.say(Severity::Warning, notice);
         }
+        let listen = Command::Listen(settings.audio.listening(), settings.device.clone());
+        screen.command(listen);
         if let Some(source) = source {
             screen.command(Command::Start(source));
         }
         Self {
             handle,
             asked,
+            told,
+            dictating,
+            was_live: false,
             typing,
             output: settings.output.clone(),
             _keep: keep,
@@ -161,13 +175,24 @@ impl App {
 
     /// Carries out orders from outside.
     fn obey(&mut self, ctx: &egui::Context) {
-        for Asked { ask, answer } in self.asked.iter().flat_map(Receiver::try_iter) {
+        for Asked { ask, answer } in self.asked.try_iter() {
             if ask == Ask::Show {
                 ctx.send_viewport_cmd(egui::ViewportCommand::Minimized(false));
                 ctx.send_viewport_cmd(egui::ViewportCommand::Focus);
             }
             // Who asked may have gone.
             let _ = answer.send(self.screen.ask(&ask));
+        }
+    }
+
+    /// Hears and tells whoever has keys for this window.
+    fn follow_keys(&mut self) {
+        for message in self.told.try_iter() {
+            self.screen.model.say(Severity::Warning, message);
+        }
+        let live = self.screen.model.is_live();
+        if std::mem::replace(&mut self.was_live, live) != live {
+            (self.dictating)(live);
         }
     }
 
@@ -226,6 +251,7 @@ impl eframe::App for App {
         self.drain();
         self.obey(ctx);
         self.follow_typing(ctx);
+        self.follow_keys();
         self.send();
     }
 

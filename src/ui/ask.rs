@@ -45,8 +45,10 @@ impl Screen {
     pub fn ask(&mut self, ask: &Ask) -> Result<String, String> {
         let running = self.model.is_running();
         let command = match ask {
-            Ask::Toggle => self.toggle(),
-            Ask::Start => (!running).then(|| self.toggle()).flatten(),
+            Ask::Toggle if running => Some(Command::Stop),
+            Ask::Start if running => None,
+            // Also while the rest of the one before is being transcribed: a key is pressed again as soon as it is let go.
+            Ask::Toggle | Ask::Start => Some(UiModel::start(self.settings().device.as_deref())),
             Ask::Stop => running.then_some(Command::Stop),
             Ask::Cancel => self.model.cancel(),
             Ask::Status | Ask::Show => None,
@@ -60,10 +62,6 @@ impl Screen {
             self.command(command);
         }
         Ok(state(&self.model).to_owned())
-    }
-
-    fn toggle(&self) -> Option<Command> {
-        self.model.toggle(self.settings().device.as_deref())
     }
 }
 
@@ -95,12 +93,19 @@ mod tests {
         screen.ask(&Ask::Start).unwrap();
         let commands = screen.take_commands();
         assert!(matches!(&commands[..], [Command::Start(_)]), "{commands:?}");
-        screen.model.apply(Event::Started { source: "desk".into() });
+        screen.model.apply(Event::Started { source: "desk".into(), skipped_samples: 0 });
         screen.ask(&Ask::Toggle).unwrap();
         assert!(matches!(&screen.take_commands()[..], [Command::Stop]));
         screen.ask(&Ask::Cancel).unwrap();
         assert!(matches!(&screen.take_commands()[..], [Command::Cancel]), "also while the rest is being transcribed");
+        screen.ask(&Ask::Start).unwrap();
+        assert!(matches!(&screen.take_commands()[..], [Command::Start(_)]), "at once, while the rest is transcribed");
         screen.model.apply(Event::Stopped);
+        assert_eq!(screen.ask(&Ask::Status).as_deref(), Ok("loading"), "of the dictation before");
+        screen.model.apply(Event::Started { source: "desk".into(), skipped_samples: 0 });
+        screen.ask(&Ask::Stop).unwrap();
+        screen.model.apply(Event::Stopped);
+        screen.take_commands();
         screen.ask(&Ask::Cancel).unwrap();
         assert!(screen.take_commands().is_empty(), "nothing runs");
         screen.ask(&Ask::Engine("onnxruntime".into())).unwrap();

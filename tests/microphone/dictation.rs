@@ -58,6 +58,14 @@ impl<'a> Dictation<'a> {
         }
     }
 
+    /// The first notice, which may have come already.
+    #[track_caller]
+    pub(crate) fn notice(&mut self) -> String {
+        let came = self.events.iter().find(|event| event["event"] == "notice").cloned();
+        let notice = came.unwrap_or_else(|| self.wait_for("notice"));
+        notice["text"].as_str().expect("a notice's text").to_owned()
+    }
+
     /// Presses Ctrl+C and reads to the end, which is to be a good one.
     #[track_caller]
     pub(crate) fn interrupt(&mut self) {
@@ -66,6 +74,15 @@ impl<'a> Dictation<'a> {
         let status = self.wait();
         assert_eq!(status.code(), Some(0), "{}", self.stderr());
         assert!(self.lines.try_recv().is_err(), "stopped is the last event");
+        self.is_calm();
+    }
+
+    /// Presses Ctrl+C while nothing is dictated.
+    #[track_caller]
+    pub(crate) fn end(&mut self) {
+        assert!(Command::new("kill").args(["-INT", &self.child.id().to_string()]).status().unwrap().success());
+        let status = self.wait();
+        assert_eq!(status.code(), Some(0), "{}", self.stderr());
         self.is_calm();
     }
 

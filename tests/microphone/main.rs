@@ -4,7 +4,9 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[expect(dead_code, reason = "shared; each test binary uses a part")]
 mod dictation;
+#[expect(dead_code, reason = "shared; each test binary uses a part")]
 mod server;
 
 use common::text::{plain_words, word_errors};
@@ -44,6 +46,22 @@ fn what_is_spoken_into_the_microphone_is_committed() {
     for trouble in ["audio_lost", "device_lost", "source_failed", "engine_failed", "notice"] {
         assert!(!dictation.has(trouble), "{:#?}", dictation.events);
     }
+}
+
+#[test]
+fn an_input_that_is_too_loud_is_told() {
+    let room = Room::new();
+    let server = room.start_server();
+    let mut dictation = Dictation::start(&room, &[]);
+    dictation.wait_for("started");
+    let loud = room.path("loud.wav");
+    let mut sox = room.command("sox");
+    sox.args([&common::clip("train.flac"), &loud]).args(["gain", "-n", "0", "gain", "30"]);
+    assert!(sox.status().expect("sox is among the packages of `make setup-test`").success());
+    server.play(&loud);
+    let told = dictation.wait_for("notice")["text"].as_str().unwrap().to_owned();
+    assert!(told.contains("too loud") && told.contains("samples were clipped"), "{told}");
+    dictation.interrupt();
 }
 
 #[test]

@@ -33,11 +33,17 @@ const FOREIGN: &[&str] = &[
 /// Folder and environment of one test: no sound but its own, no settings but its own.
 pub(crate) struct Room {
     folder: TempDir,
+    /// The screen that its programs see, if there is one.
+    #[allow(dead_code, reason = "only the hotkeys' tests have one")]
+    pub(crate) display: Option<String>,
+    /// The session bus of a Wayland desktop, if there is one.
+    #[allow(dead_code, reason = "only the hotkeys' tests have one")]
+    pub(crate) bus: Option<String>,
 }
 
 impl Room {
     pub(crate) fn new() -> Self {
-        let room = Self { folder: TempDir::new().unwrap() };
+        let room = Self { folder: TempDir::new().unwrap(), display: None, bus: None };
         fs::create_dir_all(room.path("pulse")).unwrap();
         fs::create_dir(room.path("home")).unwrap();
         // PulseAudio wants its folder to be nobody else's.
@@ -60,12 +66,18 @@ impl Room {
         for name in FOREIGN {
             command.env_remove(name);
         }
+        if let Some(display) = &self.display {
+            command.env("DISPLAY", display);
+        }
+        if self.bus.is_some() {
+            command.env("WAYLAND_DISPLAY", "wayland-of-this-test");
+        }
         command
             .env("XDG_RUNTIME_DIR", self.folder.path())
             .env("PULSE_RUNTIME_PATH", self.path("pulse"))
             .env("PULSE_SERVER", format!("unix:{}", self.socket().display()))
             .env("HOME", self.path("home"))
-            .env("DBUS_SESSION_BUS_ADDRESS", "disabled:")
+            .env("DBUS_SESSION_BUS_ADDRESS", self.bus.as_deref().unwrap_or("disabled:"))
             .env("ALSA_CONFIG_PATH", self.path("asound.conf"))
             .env("DICTOSCOPE_CONFIG_DIR", self.path("config"))
             .env("DICTOSCOPE_DATA_DIR", self.path("data"))
@@ -135,15 +147,29 @@ impl Server<'_> {
         self.tool("pactl", &[&["load-module", "module-null-sink"][..], &sink].concat());
     }
 
+    /// Plugs in another microphone and makes it the system's default.
+    pub(crate) fn plug_default(&self, name: &str) {
+        let sink = [format!("sink_name={name}"), format!("sink_properties=device.description={name}")];
+        self.tool("pactl", &["load-module", "module-null-sink", &sink[0], &sink[1]]);
+        self.tool("pactl", &["set-default-source", &format!("{name}.monitor")]);
+    }
+
+    /// Programs that record from the microphone.
+    pub(crate) fn recordings(&self) -> usize {
+        self.tool("pactl", &["list", "short", "source-outputs"]).lines().count()
+    }
+
     /// Dies at once, as in a crash.
     pub(crate) fn crash(self) {
         drop(self);
     }
 
-    fn tool(&self, program: &str, args: &[&str]) {
+    /// What it prints.
+    fn tool(&self, program: &str, args: &[&str]) -> String {
         let output = self.room.command(program).args(args).output();
         let output = output.unwrap_or_else(|error| panic!("{}", not_startable(program, &error)));
         assert!(output.status.success(), "{program} {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
     }
 }
 

@@ -213,7 +213,7 @@ pub(crate) fn dictating(theme: Theme) -> Screen {
     let mut screen = fresh(theme);
     screen.model.tick(100.0);
     screen.model.apply(Event::Ready(ready()));
-    screen.model.apply(Event::Started { source: "Built-in microphone".into() });
+    screen.model.apply(Event::Started { source: "Built-in microphone".into(), skipped_samples: 0 });
     sound(SECOND + HEARD).for_each(|level| screen.model.push(level));
 
     let first = decisions(0);

@@ -22,7 +22,7 @@ pub(crate) fn recording() -> Recording {
     };
     let end = |frame: u64| Event::UtteranceEnd { at: SampleIdx(frame * 1280), reason: EndReason::Silence };
     let events = vec![
-        Event::Started { source: "said-twice.wav".into() },
+        Event::Started { source: "said-twice.wav".into(), skipped_samples: 0 },
         words(0, &first),
         end(UTTERANCE),
         words(SECOND, &second),

@@ -39,6 +39,8 @@ pub struct CaptureStats {
     pub lost_samples: u64,
     /// How often the device was lost.
     pub device_losses: u64,
+    /// 16 kHz samples at the device's beginning that were exactly 0 and were left out.
+    pub skipped_samples: u64,
 }
 
 /// Where the capture thread writes and others read.
@@ -50,7 +52,7 @@ struct Cells {
     peak: AtomicU32,
     rms: AtomicU32,
     /// In the order of [`CaptureStats`].
-    counts: [AtomicU64; 9],
+    counts: [AtomicU64; 10],
 }
 
 impl LevelReader {
@@ -78,6 +80,7 @@ impl LevelReader {
             delivered_samples: count(6),
             lost_samples: count(7),
             device_losses: count(8),
+            skipped_samples: count(9),
         }
     }
 
@@ -97,6 +100,7 @@ impl LevelReader {
             stats.delivered_samples,
             stats.lost_samples,
             stats.device_losses,
+            stats.skipped_samples,
         ];
         for (cell, count) in self.0.counts.iter().zip(counts) {
             cell.store(count, Ordering::Relaxed);

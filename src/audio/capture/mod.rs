@@ -1,7 +1,10 @@
 //! The capture thread: owns the device's stream, resamples, meters, brings a lost device back; blocks out.
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     thread::JoinHandle,
     time::{Duration, Instant},
 };
@@ -13,6 +16,7 @@ use crate::{
     units::{SAMPLE_RATE_HZ, SAMPLES_PER_MEL},
 };
 
+mod gate;
 mod level;
 mod outlet;
 mod running;
@@ -22,14 +26,17 @@ mod timeline;
 mod worker;
 
 #[cfg(test)]
+mod dictation_tests;
+#[cfg(test)]
 mod tests;
 
 pub use level::{CaptureStats, Level, LevelReader};
 pub use outlet::CaptureEvent;
 pub use source::{CaptureConfig, OpenStream, StreamSource};
 
+use gate::Gate;
 use outlet::Outlet;
-use worker::Worker;
+use worker::{Order, Worker};
 
 /// Seconds of 16 kHz audio that wait for a slow engine, or one that is being loaded.
 const QUEUE_SECS: usize = 120;
@@ -39,6 +46,8 @@ const TICK: Duration = Duration::from_millis(10);
 const LAST_CALLBACK_LIMIT: Duration = Duration::from_millis(200);
 /// A stop gives up after this; the thread then ends by itself when the sound server answers.
 const STOP_LIMIT: Duration = Duration::from_secs(2);
+/// Orders that may wait; they are looked at every tick, and a person cannot give as many.
+const ORDERS: usize = 16;
 /// Events that may wait; more are kept on the capture thread.
 const EVENTS: usize = 64;
 
@@ -46,12 +55,15 @@ const EVENTS: usize = 64;
 #[derive(Debug)]
 pub struct Capture {
     /// Closing it asks the thread to stop.
-    stop: Sender<()>,
+    orders: Sender<Order>,
     thread: JoinHandle<()>,
     /// Closes when the thread is done.
     done: Receiver<()>,
     events: Receiver<CaptureEvent>,
     level: LevelReader,
+    /// Dictations that were begun, and those of them that have ended.
+    begun: AtomicU64,
+    ended: Arc<AtomicU64>,
 }
 
 impl Capture {
@@ -72,24 +84,91 @@ impl Capture {
         config: CaptureConfig,
         wake: impl Fn() + Send + 'static,
     ) -> Result<(Self, rtrb::Consumer<AudioBlock>), AudioError> {
-        let (blocks, consumer) = rtrb::RingBuffer::new(QUEUE_SECS * SAMPLE_RATE_HZ as usize / SAMPLES_PER_MEL);
+        let (order, blocks) = beginning();
+        Ok((Self::launch(source, config, wake, Some(order))?, blocks))
+    }
+
+    /// Opens a microphone for dictations to come: nothing is handed on before [`Capture::begin`].
+    pub fn open(config: CaptureConfig, wake: impl Fn() + Send + 'static) -> Result<Self, AudioError> {
+        Self::open_from(Microphone, config, wake)
+    }
+
+    /// The same from any source of streams.
+    pub fn open_from(
+        source: impl StreamSource,
+        config: CaptureConfig,
+        wake: impl Fn() + Send + 'static,
+    ) -> Result<Self, AudioError> {
+        Self::launch(source, config, wake, None)
+    }
+
+    /// `first`: an order that holds from the first sample on.
+    fn launch(
+        source: impl StreamSource,
+        config: CaptureConfig,
+        wake: impl Fn() + Send + 'static,
+        first: Option<Order>,
+    ) -> Result<Self, AudioError> {
         let (event_sender, events) = bounded(EVENTS);
         let (first_open, opened) = bounded(1);
-        let (stop, stop_asked) = bounded(0);
+        let (orders, asked) = bounded(ORDERS);
         let (done_sender, done) = bounded(0);
         let level = LevelReader::default();
-        let outlet = Outlet::new(blocks, event_sender);
-        let worker = Worker::new(Arc::new(source), config, outlet, level.clone(), first_open, Instant::now())?;
+        let (begun, ended) = (AtomicU64::new(u64::from(first.is_some())), Arc::<AtomicU64>::default());
+        let outlet = Outlet::new(Gate::new(config.pre_roll_samples, config.tail_samples), event_sender);
+        let mut worker = Worker::new(Arc::new(source), config, outlet, level.clone(), first_open, Instant::now())?;
+        if let Some(first) = first {
+            worker.obey(first);
+        }
         let name = "capture";
         let thread = std::thread::Builder::new()
             .name(name.to_owned())
-            .spawn(move || {
-                capture(worker, &stop_asked, &wake);
-                drop(done_sender);
+            .spawn({
+                let ended = Arc::clone(&ended);
+                move || {
+                    capture(worker, &asked, &ended, &wake);
+                    drop(done_sender);
+                }
             })
             .map_err(|source| AudioError::Thread { name, source })?;
         opened.recv().unwrap_or(Err(AudioError::CaptureEnded))?;
-        Ok((Self { stop, thread, done, events, level }, consumer))
+        Ok(Self { orders, thread, done, events, level, begun, ended })
+    }
+
+    /// Begins a dictation: its blocks, from the pre-roll on, counted from position 0. One that runs ends here.
+    /// [`CaptureEvent::Started`] comes with the first of them; the consumer is abandoned after the last.
+    pub fn begin(&self) -> rtrb::Consumer<AudioBlock> {
+        let (order, blocks) = beginning();
+        self.begun.fetch_add(1, Ordering::SeqCst);
+        self.order(order);
+        blocks
+    }
+
+    /// Ends the dictation a tail later.
+    pub fn end(&self) {
+        self.order(Order::End);
+    }
+
+    /// Ends the dictation at once.
+    pub fn give_up(&self) {
+        self.order(Order::GiveUp);
+    }
+
+    /// Whether a dictation gets blocks, or will.
+    pub fn is_dictating(&self) -> bool {
+        self.begun.load(Ordering::SeqCst) != self.ended.load(Ordering::SeqCst) && !self.thread.is_finished()
+    }
+
+    /// Whether the thread has ended, and nothing more comes of it.
+    pub fn is_over(&self) -> bool {
+        self.thread.is_finished()
+    }
+
+    /// A thread that takes none has ended, which its events tell, or hangs.
+    fn order(&self, order: Order) {
+        if let Err(error) = self.orders.try_send(order) {
+            log::warn!("the capture thread takes no order: {error}");
+        }
     }
 
     /// What happened; every event counts.
@@ -115,7 +194,7 @@ impl Capture {
     /// Stops within 2 s. All that was recorded up to now is in the ring of blocks then, the last block short, and the
     /// ring is abandoned.
     pub fn stop(self) -> CaptureStats {
-        drop(self.stop);
+        drop(self.orders);
         match self.done.recv_timeout(STOP_LIMIT) {
             Err(RecvTimeoutError::Timeout) => log::error!("the capture thread hangs in the audio system; left behind"),
             _ if self.thread.join().is_err() => log::error!("the capture thread panicked"),
@@ -125,10 +204,22 @@ impl Capture {
     }
 }
 
+/// An order to begin, and what its blocks come out of.
+fn beginning() -> (Order, rtrb::Consumer<AudioBlock>) {
+    let (blocks, consumer) = rtrb::RingBuffer::new(QUEUE_SECS * SAMPLE_RATE_HZ as usize / SAMPLES_PER_MEL);
+    (Order::Begin(blocks), consumer)
+}
+
 /// Body of the thread "capture".
-fn capture<S: StreamSource>(mut worker: Worker<S>, stop_asked: &Receiver<()>, wake: &impl Fn()) {
-    while stop_asked.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
+fn capture<S: StreamSource>(mut worker: Worker<S>, orders: &Receiver<Order>, ended: &AtomicU64, wake: &impl Fn()) {
+    loop {
+        match orders.recv_timeout(TICK) {
+            Ok(order) => worker.obey(order),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => break,
+        }
         let step = worker.step(Instant::now());
+        ended.store(worker.ended(), Ordering::SeqCst);
         if step.news {
             wake();
         }

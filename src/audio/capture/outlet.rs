@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 
 use crossbeam_channel::{Sender, TrySendError};
 
+use super::gate::{Gate, Passed};
+
 use crate::{
     audio::{AudioBlock, AudioError},
     units::SampleIdx,
@@ -13,7 +15,7 @@ use crate::{
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum CaptureEvent {
-    /// The first samples arrived.
+    /// The first samples of a dictation arrived.
     Started {
         /// Name of the device.
         device: String,
@@ -23,6 +25,9 @@ pub enum CaptureEvent {
         rate_hz: u32,
         /// Channels of the device.
         channels: u16,
+        /// 16 kHz samples at the device's beginning that were exactly 0 and were left out: a Bluetooth headset that is not
+        /// there yet.
+        skipped_samples: u64,
     },
     /// 16 kHz samples were lost before this position.
     Lost {
@@ -48,11 +53,28 @@ pub enum CaptureEvent {
     },
 }
 
+/// A stream as [`CaptureEvent::Started`] tells it.
+#[derive(Clone, Debug)]
+pub(crate) struct StreamName {
+    pub(crate) device: String,
+    pub(crate) host: String,
+    pub(crate) rate_hz: u32,
+    pub(crate) channels: u16,
+}
+
 /// Owned by the capture thread.
 #[derive(Debug)]
 pub(crate) struct Outlet {
-    blocks: rtrb::Producer<AudioBlock>,
+    pub(crate) gate: Gate,
     events: Sender<CaptureEvent>,
+    /// The stream that delivers, or did.
+    stream: Option<StreamName>,
+    /// The dictation had no samples yet.
+    unannounced: bool,
+    /// `DeviceLost` was sent and `DeviceBack` was not.
+    away: bool,
+    /// Leading zeros that were left out.
+    pub(crate) skipped_samples: u64,
     /// Events the channel had no room for, in order; neighbouring losses are merged, so it stays short.
     backlog: VecDeque<CaptureEvent>,
     /// Samples of blocks that found no room, not yet reported.
@@ -64,10 +86,14 @@ pub(crate) struct Outlet {
 }
 
 impl Outlet {
-    pub(crate) fn new(blocks: rtrb::Producer<AudioBlock>, events: Sender<CaptureEvent>) -> Self {
+    pub(crate) fn new(gate: Gate, events: Sender<CaptureEvent>) -> Self {
         Self {
-            blocks,
+            gate,
             events,
+            stream: None,
+            unannounced: false,
+            away: false,
+            skipped_samples: 0,
             backlog: VecDeque::new(),
             unreported: 0,
             delivered_samples: 0,
@@ -76,16 +102,61 @@ impl Outlet {
         }
     }
 
+    /// A dictation begins at position `now`; `stream_is_there`: samples come, or may.
+    pub(crate) fn begin(&mut self, blocks: rtrb::Producer<AudioBlock>, now: SampleIdx, stream_is_there: bool) {
+        (self.unannounced, self.away) = (true, false);
+        let kept = self.gate.begin(blocks, now);
+        for block in &kept {
+            self.block(block);
+        }
+        if !stream_is_there {
+            self.lose("it was lost while nothing was dictated".to_owned());
+        }
+    }
+
+    /// The device is gone. It is told once, and only to a dictation.
+    pub(crate) fn lose(&mut self, reason: String) {
+        self.gate.forget();
+        if self.gate.is_ending() {
+            // Its tail will never come.
+            self.gate.close();
+            self.news = true;
+        } else if self.gate.is_open() && !std::mem::replace(&mut self.away, true) {
+            self.event(CaptureEvent::DeviceLost { reason });
+        }
+    }
+
+    /// The first samples of a stream.
+    pub(crate) fn deliver_from(&mut self, stream: StreamName) {
+        if std::mem::take(&mut self.away) && self.gate.is_open() && !self.unannounced {
+            self.event(CaptureEvent::DeviceBack { device: stream.device.clone() });
+        }
+        self.stream = Some(stream);
+    }
+
     /// Hands a block on; a full ring drops it and counts it.
     pub(crate) fn block(&mut self, block: &AudioBlock) {
-        let samples = block.samples().len() as u64;
-        if self.blocks.push(*block).is_ok() {
-            self.delivered_samples += samples;
-            self.news = true;
-            self.report_dropped(block.start);
-        } else {
-            self.unreported += samples;
-            self.lost_samples += samples;
+        match self.gate.pass(block) {
+            Passed::Kept => {}
+            Passed::On(samples) => {
+                self.delivered_samples += samples;
+                self.news = true;
+                self.announce();
+                self.report_dropped(block.start);
+            }
+            Passed::Lost(samples) => {
+                self.unreported += samples;
+                self.lost_samples += samples;
+            }
+        }
+    }
+
+    /// With the first samples of a dictation, not before.
+    fn announce(&mut self) {
+        let Some(StreamName { device, host, rate_hz, channels }) = self.stream.clone() else { return };
+        if std::mem::take(&mut self.unannounced) {
+            let skipped_samples = self.skipped_samples;
+            self.event(CaptureEvent::Started { device, host, rate_hz, channels, skipped_samples });
         }
     }
 
@@ -97,9 +168,9 @@ impl Outlet {
         }
     }
 
-    /// Counts and reports samples that never came.
+    /// Counts and reports samples that never came; between dictations they are nobody's.
     pub(crate) fn lost(&mut self, at: SampleIdx, samples: u64) {
-        if samples > 0 {
+        if samples > 0 && self.gate.is_open() {
             self.lost_samples += samples;
             self.event(CaptureEvent::Lost { at, samples });
         }
@@ -125,10 +196,5 @@ impl Outlet {
                 Err(TrySendError::Disconnected(_)) => return self.backlog.clear(),
             }
         }
-    }
-
-    /// Whether nobody takes blocks any more.
-    pub(crate) fn is_abandoned(&self) -> bool {
-        self.blocks.is_abandoned()
     }
 }

@@ -22,6 +22,12 @@ pub struct CaptureConfig {
     pub device: Option<String>,
     /// One channel, counted from 0; `None` takes the mean of all.
     pub channel: Option<u16>,
+    /// 16 kHz samples before a dictation's beginning that belong to it, where the device was open then.
+    pub pre_roll_samples: u64,
+    /// The same after its end.
+    pub tail_samples: u64,
+    /// The device stays open between dictations.
+    pub keep_open: bool,
 }
 
 /// A running stream.

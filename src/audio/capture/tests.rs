@@ -7,7 +7,12 @@ use std::{
 
 use crossbeam_channel::{Receiver, bounded};
 
-use super::{CaptureConfig, CaptureEvent, LevelReader, OpenStream, StreamSource, outlet::Outlet, worker::Worker};
+use super::{
+    CaptureConfig, CaptureEvent, LevelReader, OpenStream, StreamSource,
+    gate::Gate,
+    outlet::Outlet,
+    worker::{Order, Worker},
+};
 use crate::audio::{AudioBlock, AudioError, Downmix, InputWriter, StreamFault, enter_rt, ring_of, rt::RtCounters};
 
 /// What the audio thread of a stream holds.
@@ -15,13 +20,13 @@ type AudioThread = (InputWriter, Arc<RtCounters>);
 
 /// A device that the test plays by hand: 16 kHz mono, so positions can be checked to the sample.
 #[derive(Default)]
-struct Bench {
+pub(super) struct Bench {
     /// The audio thread's end of the newest stream.
-    writer: Mutex<Option<AudioThread>>,
+    pub(super) writer: Mutex<Option<AudioThread>>,
     /// Outcomes of the next openings; beyond them, all succeed.
     refusals: Mutex<Vec<AudioError>>,
     /// What `same_host` was at each opening.
-    hosts: Mutex<Vec<Option<String>>>,
+    pub(super) hosts: Mutex<Vec<Option<String>>>,
 }
 
 impl StreamSource for Bench {
@@ -38,31 +43,43 @@ impl StreamSource for Bench {
 }
 
 /// A worker whose clock is turned by hand.
-struct Stand {
-    bench: Arc<Bench>,
-    worker: Worker<Bench>,
-    blocks: rtrb::Consumer<AudioBlock>,
+pub(super) struct Stand {
+    pub(super) bench: Arc<Bench>,
+    pub(super) worker: Worker<Bench>,
+    pub(super) blocks: rtrb::Consumer<AudioBlock>,
     events: Receiver<CaptureEvent>,
-    level: LevelReader,
+    pub(super) level: LevelReader,
     opened: Receiver<Result<(), AudioError>>,
-    now: Instant,
+    pub(super) now: Instant,
 }
 
 impl Stand {
-    fn new(queue: usize) -> Self {
+    /// With a dictation from the first sample on.
+    pub(super) fn new(queue: usize) -> Self {
+        let mut stand = Self::idle(CaptureConfig::default());
+        stand.blocks = stand.begin(queue);
+        stand
+    }
+
+    pub(super) fn idle(config: CaptureConfig) -> Self {
         let bench = Arc::new(Bench::default());
-        let (producer, blocks) = rtrb::RingBuffer::new(queue);
+        let blocks = rtrb::RingBuffer::new(1).1;
         let (sender, events) = bounded(4);
         let (first_open, opened) = bounded(1);
         let (level, now) = (LevelReader::default(), Instant::now());
-        let outlet = Outlet::new(producer, sender);
-        let worker = Worker::new(Arc::clone(&bench), CaptureConfig::default(), outlet, level.clone(), first_open, now)
-            .expect("a thread");
+        let outlet = Outlet::new(Gate::new(config.pre_roll_samples, config.tail_samples), sender);
+        let worker = Worker::new(Arc::clone(&bench), config, outlet, level.clone(), first_open, now).expect("a thread");
         Self { bench, worker, blocks, events, level, opened, now }
     }
 
+    pub(super) fn begin(&mut self, queue: usize) -> rtrb::Consumer<AudioBlock> {
+        let (producer, blocks) = rtrb::RingBuffer::new(queue);
+        self.worker.obey(Order::Begin(producer));
+        blocks
+    }
+
     /// Waits for the opening under way, which has its own thread.
-    fn settle(&mut self) {
+    pub(super) fn settle(&mut self) {
         for _ in 0..500 {
             if self.worker.callbacks().is_some() {
                 return;
@@ -73,20 +90,24 @@ impl Stand {
         panic!("the stream does not open");
     }
 
-    fn later(&mut self, secs: f64) {
+    pub(super) fn later(&mut self, secs: f64) {
         self.now += Duration::from_secs_f64(secs);
         self.worker.step(self.now);
     }
 
     /// The device delivers this many samples, without the capture thread looking.
-    fn deliver(&self, samples: usize) {
+    pub(super) fn deliver(&self, samples: usize) {
+        self.deliver_these(&vec![0.25f32; samples]);
+    }
+
+    pub(super) fn deliver_these(&self, samples: &[f32]) {
         let mut writer = self.bench.writer.lock().expect("no panic");
         let writer = &mut writer.as_mut().expect("open").0;
-        enter_rt(|rt| writer.write(rt, &vec![0.25f32; samples]));
+        enter_rt(|rt| writer.write(rt, samples));
     }
 
     /// The device delivers in real time, 40 ms at once.
-    fn play(&mut self, secs: f64) {
+    pub(super) fn play(&mut self, secs: f64) {
         for _ in 0..(secs / 0.04).round() as usize {
             self.deliver(640);
             self.later(0.04);
@@ -97,7 +118,7 @@ impl Stand {
         std::iter::from_fn(|| self.blocks.pop().ok()).map(|block| block.start.0).collect()
     }
 
-    fn events(&self) -> Vec<String> {
+    pub(super) fn events(&self) -> Vec<String> {
         self.events
             .try_iter()
             .map(|event| match event {
@@ -222,9 +243,8 @@ fn a_first_opening_that_fails_ends_the_capture_with_its_error() {
     let now = Instant::now();
     let bench = Bench::default();
     bench.refusals.lock().expect("no panic").push(no_device());
-    let (producer, _blocks) = rtrb::RingBuffer::new(10);
     let (first_open, opened) = bounded(1);
-    let outlet = Outlet::new(producer, bounded(1).0);
+    let outlet = Outlet::new(Gate::new(0, 0), bounded(1).0);
     let mut worker =
         Worker::new(Arc::new(bench), CaptureConfig::default(), outlet, LevelReader::default(), first_open, now)
             .expect("a thread");

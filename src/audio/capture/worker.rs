@@ -10,17 +10,24 @@ use crossbeam_channel::Sender;
 
 use super::{
     CaptureConfig, CaptureEvent, CaptureStats, LevelReader, OpenStream, StreamSource,
-    outlet::Outlet,
+    outlet::{Outlet, StreamName},
     running::{Gap, Running},
     source::{Opening, dispose},
     timeline::Timeline,
 };
-use crate::{audio::AudioError, units::SAMPLE_RATE_HZ};
+use crate::{
+    audio::{AudioBlock, AudioError},
+    units::SAMPLE_RATE_HZ,
+};
 
 /// Time between two attempts to reopen a lost device.
 const REOPEN_EVERY: Duration = Duration::from_millis(300);
 /// A restarting sound server gets this long before another audio system is tried: that one might take its device.
 const SAME_HOST_FOR: Duration = Duration::from_secs(5);
+
+/// A device may begin with as many samples at 16 kHz that are exactly 0 and are no audio: a Bluetooth headset takes 0.7 s
+/// until it is there. Beyond that they are a microphone that is switched off, and pass.
+const MOST_LEADING_ZEROS: u64 = SAMPLE_RATE_HZ as u64;
 
 /// Answer to the one who started the capture: whether the device opened.
 pub(crate) type FirstOpen = Sender<Result<(), AudioError>>;
@@ -38,10 +45,10 @@ pub(crate) struct Worker<S> {
     past: CaptureStats,
     /// Taken by the first outcome.
     first_open: Option<FirstOpen>,
-    /// `Started` was sent.
-    started: bool,
-    /// `DeviceLost` was sent and `DeviceBack` was not.
-    away: bool,
+    /// Dictations that were begun.
+    begun: u64,
+    /// A sample was other than 0, or there were too many.
+    began: bool,
     /// When the last sample came from a stream that is gone.
     last_sample: Option<Instant>,
     /// When the stream was lost.
@@ -58,6 +65,17 @@ enum State {
     Running(Box<Running>),
     Away { retry_at: Instant },
     Ended,
+}
+
+/// What the owner of the capture wants.
+#[derive(Debug)]
+pub(crate) enum Order {
+    /// A dictation begins, whose blocks go there.
+    Begin(rtrb::Producer<AudioBlock>),
+    /// It ends, a tail later.
+    End,
+    /// It ends at once.
+    GiveUp,
 }
 
 /// Outcome of a step.
@@ -88,8 +106,8 @@ impl<S: StreamSource> Worker<S> {
             level,
             past: CaptureStats::default(),
             first_open: Some(first_open),
-            started: false,
-            away: false,
+            begun: 0,
+            began: false,
             last_sample: None,
             lost_at: None,
             host: None,
@@ -109,12 +127,41 @@ impl<S: StreamSource> Worker<S> {
             State::Away { retry_at } if now >= retry_at => self.reopen(now),
             state => state,
         };
-        if self.outlet.is_abandoned() {
+        if self.outlet.gate.is_abandoned() {
+            self.outlet.gate.close();
+        }
+        // Asked once a dictation had begun: before, the device is being opened for one.
+        if self.begun > 0 && !self.config.keep_open && !self.outlet.gate.is_open() {
             self.close();
         }
         self.publish();
         self.outlet.flush();
         Step { news: mem::take(&mut self.outlet.news), ended: matches!(self.state, State::Ended) }
+    }
+
+    /// Begins a dictation, ends one or gives one up, with all that was recorded up to now.
+    pub(crate) fn obey(&mut self, order: Order) {
+        self.state = match mem::replace(&mut self.state, State::Ended) {
+            State::Running(mut running) => {
+                self.transfer(&mut running);
+                State::Running(running)
+            }
+            state => state,
+        };
+        let now = self.timeline.position();
+        match order {
+            Order::Begin(blocks) => {
+                self.begun += 1;
+                self.outlet.begin(blocks, now, !matches!(self.state, State::Away { .. }));
+            }
+            Order::End => self.outlet.gate.end(now),
+            Order::GiveUp => self.outlet.gate.close(),
+        }
+    }
+
+    /// Dictations that get no blocks any more.
+    pub(crate) fn ended(&self) -> u64 {
+        self.begun - u64::from(self.outlet.gate.is_open())
     }
 
     /// Callbacks of the running stream, if there is one: a stop waits for one more, with the end of the last word.
@@ -204,26 +251,36 @@ impl<S: StreamSource> Worker<S> {
             self.timeline.skip(lost, |block| outlet.block(block));
             outlet.lost(self.timeline.position(), lost.round() as u64);
         }
-        let device = running.device().to_owned();
-        self.outlet.event(if self.started {
-            CaptureEvent::DeviceBack { device }
-        } else {
-            CaptureEvent::Started {
-                device,
-                host: running.host().to_owned(),
-                rate_hz: running.rate_hz(),
-                channels: running.channels(),
-            }
+        self.outlet.deliver_from(StreamName {
+            device: running.device().to_owned(),
+            host: running.host().to_owned(),
+            rate_hz: running.rate_hz(),
+            channels: running.channels(),
         });
-        (self.started, self.away) = (true, false);
     }
 
     /// Everything in the ring, resampled and cut into blocks.
     fn transfer(&mut self, running: &mut Running) {
         self.resampled.clear();
         running.read(&mut self.resampled);
+        if !self.began {
+            self.skip_zeros();
+        }
         let outlet = &mut self.outlet;
         self.timeline.push(&self.resampled, |block| outlet.block(block));
+    }
+
+    /// Leaves out what was exactly 0 before the first sample that is not.
+    fn skip_zeros(&mut self) {
+        let room = (MOST_LEADING_ZEROS - self.outlet.skipped_samples) as usize;
+        let zeros = self.resampled.iter().take(room).take_while(|sample| **sample == 0.0).count();
+        self.began = zeros < self.resampled.len() || zeros == room;
+        self.outlet.skipped_samples += zeros as u64;
+        self.resampled.drain(..zeros);
+        if self.began && self.outlet.skipped_samples > 0 {
+            let secs = self.outlet.skipped_samples as f64 / f64::from(SAMPLE_RATE_HZ);
+            log::info!("the microphone began with {secs:.2} s of exact zeros, which were left out");
+        }
     }
 
     /// Samples are missing after what was transferred.
@@ -249,10 +306,8 @@ impl<S: StreamSource> Worker<S> {
         self.last_sample = running.last_sample().or(self.last_sample);
         self.lost_at = Some(now);
         self.past.device_losses += 1;
-        if !mem::replace(&mut self.away, true) {
-            self.outlet.event(CaptureEvent::DeviceLost { reason });
-        }
         self.end_stream(running);
+        self.outlet.lose(reason);
         // The words before the gap do not wait for the device: the block at hand goes out now.
         let outlet = &mut self.outlet;
         self.timeline.skip(0.0, |block| outlet.block(block));
@@ -284,6 +339,7 @@ impl<S: StreamSource> Worker<S> {
         }
         stats.delivered_samples = self.outlet.delivered_samples;
         stats.lost_samples = self.outlet.lost_samples;
+        stats.skipped_samples = self.outlet.skipped_samples;
         self.level.set_stats(&stats);
     }
 }

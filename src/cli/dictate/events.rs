@@ -65,7 +65,9 @@ fn as_json(event: &Event) -> Value {
             "event": "devices",
             "names": devices.iter().map(|device| device.name.as_str()).collect::<Vec<_>>(),
         }),
-        Event::Started { source } => json!({ "event": "started", "source": source }),
+        Event::Started { source, skipped_samples } => {
+            json!({ "event": "started", "source": source, "skipped_secs": lasting(*skipped_samples) })
+        }
         Event::Committed(list) => json!({ "event": "committed", "text": text_of(list), "words": words(list) }),
         Event::UtteranceEnd { at, reason } => {
             let reason = match reason {

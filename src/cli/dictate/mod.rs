@@ -1,7 +1,9 @@
 //! `dictoscope dictate`: live in the terminal. Words go out as they are committed; Ctrl+C ends it with nothing lost.
 
+mod conduct;
 mod events;
 mod orders;
+mod standing;
 mod terminal;
 
 use std::{
@@ -10,17 +12,29 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use anyhow::{Context, anyhow};
-use crossbeam_channel::bounded;
+use crossbeam_channel::{bounded, never};
 
 use crate::{
-    cli::{Console, Outcome, args::DictateArgs, history::keeper, options::load_settings, typing},
-    session::{Command, Event, Guests, LiveHandle, OpenTyping, Source},
+    cli::{
+        Console, Outcome,
+        args::DictateArgs,
+        history::keeper,
+        hotkeys,
+        options::load_settings,
+        remote::{self, Desk},
+        typing,
+    },
+    config::HotkeySettings,
+    output::Typist,
+    session::{Command, Event, Guests, LiveHandle, OpenTyping, Source, Waker},
     text::TextCare,
 };
+use conduct::Conductor;
+use standing::Standing;
 
 /// How a dictation is shown; one for eyes, one for programs.
 trait View {
@@ -28,9 +42,6 @@ trait View {
     fn tail(&mut self, words: &[crate::decode::Word], console: &mut Console<'_>) -> std::io::Result<()>;
     fn end(&mut self, console: &mut Console<'_>) -> std::io::Result<()>;
 }
-
-/// A clock is looked at this often when nothing else happens.
-const IDLE_WAIT: Duration = Duration::from_millis(100);
 
 pub(super) fn run(args: &DictateArgs, console: &mut Console<'_>) -> anyhow::Result<Outcome> {
     let settings = load_settings(console);
@@ -56,12 +67,23 @@ pub(super) fn run(args: &DictateArgs, console: &mut Console<'_>) -> anyhow::Resu
     })
     .context("cannot catch Ctrl+C")?;
     let tracing = args.trace.tracing(args.source.name());
-    let orders = orders::listen(wake.clone());
+    let lines = orders::listen(wake.clone());
     if orders::is_typed() && !args.json {
-        (console.tell)("`engine NAME` and Enter goes on with another engine");
+        (console.tell)("start, stop, toggle, cancel, or `engine NAME` to go on with another engine, and Enter");
     }
     let typist = typing::start(args.output.over(&settings), wake.clone(), |text| (console.tell)(&text));
-    let mut live = LiveHandle::spawn(
+    let waker: Waker = Arc::new(wake);
+    let (desk, asked) = Desk::open(Arc::clone(&waker));
+    // A recording ends by itself, and a dictation that starts by itself is its program's own affair.
+    let server = args.wait.then(|| remote::listen(desk.clone(), |text| (console.tell)(&text))).flatten();
+    let mut keys = if args.source.file.is_some() { HotkeySettings::default() } else { settings.hotkeys.clone() };
+    if cfg!(not(target_os = "linux")) && keys.can_start() {
+        (console.tell)("hotkeys need the window on this system; start `dictoscope` for them");
+        keys = HotkeySettings::default();
+    }
+    let held = typist.as_ref().map(Typist::hotkey_held).unwrap_or_default();
+    let (mut keys, told) = hotkeys::start(&keys, held, move |order| desk.give(order), Arc::clone(&waker));
+    let live = LiveHandle::spawn(
         args.model.over(&settings).engines(),
         Guests {
             tracing: Some(tracing),
@@ -69,68 +91,40 @@ pub(super) fn run(args: &DictateArgs, console: &mut Console<'_>) -> anyhow::Resu
             typing: typist.as_ref().map(|typist| Box::new(typist.guests(Arc::clone(&rules))) as OpenTyping),
         },
         args.session.over(settings.session),
-        Arc::new(wake),
+        waker,
     );
-    live.send(Command::Start(source));
-
-    let care = TextCare::new(rules);
-    let mut view: Box<dyn View> =
-        if args.json { Box::new(events::JsonView::new(care)) } else { Box::new(terminal::TextView::new(care)) };
-    let (mut limit, mut failure): (Option<Instant>, _) = (None, None);
-    let (mut started, mut stopping) = (false, false);
-    'dictation: loop {
-        // Woken or timed out: either way there may be something to do.
-        let _ = woken.recv_timeout(IDLE_WAIT);
-        for order in orders.try_iter() {
-            match order {
-                Ok(command) => live.send(command),
-                Err(reason) => (console.tell)(&reason),
-            }
-        }
-        for message in typist.iter().flat_map(|typist| typist.messages().try_iter()) {
-            view.event(&Event::Notice(message), console)?;
-        }
-        let shown_secs = live.live().audio_secs;
-        let mut committed = false;
-        while let Some(event) = live.next_event() {
-            view.event(&event, console)?;
-            match event {
-                Event::Started { .. } => {
-                    started = true;
-                    limit = limit.or_else(|| Some(Instant::now() + Duration::try_from_secs_f64(args.seconds?).ok()?));
-                }
-                Event::Committed(_) => committed = true,
-                Event::SourceFailed { reason } => {
-                    failure = Some(reason);
-                    // What was heard before is still to be committed; with nothing heard, nothing more comes.
-                    if !started {
-                        break 'dictation;
-                    }
-                }
-                Event::EngineFailed { reason } => {
-                    failure = Some(reason);
-                    break 'dictation;
-                }
-                Event::Stopped => break 'dictation,
-                _ => {}
-            }
-        }
-        // A hop's words come as an event, its tail as a snapshot right after: an older tail would show them again.
-        if !committed || live.live().audio_secs > shown_secs {
-            view.tail(&live.live().tail, console)?;
-        }
-        let over = interrupts.load(Ordering::SeqCst) > 0 || limit.is_some_and(|limit| Instant::now() >= limit);
-        if over && !stopping {
-            live.send(Command::Stop);
-            stopping = true;
-        }
+    if let Source::Microphone { device } = &source {
+        live.send(Command::Listen(settings.audio.listening(), device.clone()));
     }
-    view.end(console)?;
-    drop(live);
+    let care = TextCare::new(rules);
+    let view: Box<dyn View> =
+        if args.json { Box::new(events::JsonView::new(care)) } else { Box::new(terminal::TextView::new(care)) };
+    if args.wait {
+        (console.tell)("waiting for a hotkey, for `dictoscope start`, or for a line `start`; Ctrl+C ends");
+    }
+    let seconds = args.seconds.and_then(|secs| Duration::try_from_secs_f64(secs).ok());
+    let mut conductor = Conductor {
+        live,
+        standing: Standing::new(source),
+        waits: args.wait,
+        seconds,
+        lines,
+        asked,
+        told,
+        typed: typist.as_ref().map_or_else(never, |typist| typist.messages().clone()),
+        dictating: Box::new(move |dictating| keys.iter_mut().for_each(|keys| keys.set_dictating(dictating))),
+        interrupts,
+        view,
+        clipped_samples: 0,
+    };
+    let ended = conductor.run(&woken, console);
+    // The keys before the socket: whoever gives an order by one is answered.
+    drop(conductor);
+    drop(server);
     for message in typist.map(|typist| typist.finish(typing::FINISH_LIMIT)).unwrap_or_default() {
         (console.tell)(&message);
     }
-    match failure {
+    match ended? {
         None => Ok(Outcome::Done),
         Some(reason) => Err(anyhow!(reason)),
     }

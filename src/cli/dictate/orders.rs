@@ -1,4 +1,4 @@
-//! Orders on standard input while dictation runs: `engine NAME` goes on with another engine.
+//! Orders on standard input: `start`, `stop`, `toggle`, `cancel`, and `engine NAME`, which goes on with another engine.
 
 use std::{
     io::{BufRead, BufReader, IsTerminal, stdin},
@@ -7,13 +7,13 @@ use std::{
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use crate::{config::EngineName, session::Command};
+use crate::{config::EngineName, ui::Ask};
 
 /// What a line says, or why it says nothing.
-pub(super) type Order = Result<Command, String>;
+pub(super) type Line = Result<Ask, String>;
 
 /// Reads lines as they come; nothing comes where there is no standard input. `wake` is called after each.
-pub(super) fn listen(wake: impl Fn() + Send + 'static) -> Receiver<Order> {
+pub(super) fn listen(wake: impl Fn() + Send + 'static) -> Receiver<Line> {
     let (sender, receiver) = bounded(16);
     // Left behind at the end: nothing wakes a thread that waits for a line.
     let spawned =
@@ -29,7 +29,7 @@ pub(super) fn is_typed() -> bool {
     stdin().is_terminal()
 }
 
-fn read(lines: impl BufRead, orders: &Sender<Order>, wake: impl Fn()) {
+fn read(lines: impl BufRead, orders: &Sender<Line>, wake: impl Fn()) {
     for line in lines.lines().map_while(Result::ok) {
         let Some(order) = parse(&line) else { continue };
         if orders.send(order).is_err() {
@@ -40,14 +40,21 @@ fn read(lines: impl BufRead, orders: &Sender<Order>, wake: impl Fn()) {
 }
 
 /// An empty line is none.
-fn parse(line: &str) -> Option<Order> {
+fn parse(line: &str) -> Option<Line> {
     let words: Vec<&str> = line.split_whitespace().collect();
-    let names = EngineName::NAMES.join(", ");
-    match words[..] {
-        [] => None,
-        ["engine", name] if EngineName::parse(name).is_some() => Some(Ok(Command::UseEngine(name.to_owned()))),
-        _ => Some(Err(format!("expected `engine` and one of {names}, found {:?}", line.trim()))),
-    }
+    Some(Ok(match words[..] {
+        [] => return None,
+        ["start"] => Ask::Start,
+        ["stop"] => Ask::Stop,
+        ["toggle"] => Ask::Toggle,
+        ["cancel"] => Ask::Cancel,
+        ["engine", name] if EngineName::parse(name).is_some() => Ask::Engine(name.to_owned()),
+        _ => {
+            let names = EngineName::NAMES.join(", ");
+            let expected = format!("start, stop, toggle, cancel, or `engine` and one of {names}");
+            return Some(Err(format!("expected {expected}; found {:?}", line.trim())));
+        }
+    }))
 }
 
 #[cfg(test)]
@@ -55,16 +62,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_names_an_engine_or_is_told_what_would() {
+    fn a_line_is_an_order_or_is_told_what_would_be() {
         let (sender, receiver) = bounded(16);
-        read("\nengine  onnxruntime \nengine tract\nstop\n".as_bytes(), &sender, || ());
+        read("\nengine  onnxruntime \nengine tract\n cancel\npause\n".as_bytes(), &sender, || ());
         drop(sender);
-        let orders: Vec<Order> = receiver.iter().collect();
-        assert!(matches!(&orders[0], Ok(Command::UseEngine(name)) if name == "onnxruntime"), "{:?}", orders[0]);
-        for (order, found) in [(&orders[1], "\"engine tract\""), (&orders[2], "\"stop\"")] {
+        let orders: Vec<Line> = receiver.iter().collect();
+        assert_eq!(orders[0], Ok(Ask::Engine("onnxruntime".to_owned())));
+        assert_eq!(orders[2], Ok(Ask::Cancel));
+        for (order, found) in [(&orders[1], "\"engine tract\""), (&orders[3], "\"pause\"")] {
             let error = order.as_ref().unwrap_err();
-            assert!(error.contains("rten") && error.contains(found), "{error}");
+            assert!(error.contains("rten") && error.contains("cancel") && error.contains(found), "{error}");
         }
-        assert_eq!(orders.len(), 3);
+        assert_eq!(orders.len(), 4);
     }
 }

@@ -93,7 +93,7 @@ impl View for TextView {
                 let parity = info.parity.as_deref().unwrap_or("not checked");
                 self.tell(&format!("{} on {}, {}; parity: {parity}", info.model, info.engine, info.device), console)
             }
-            Event::Started { source } => self.tell(&format!("listening to {source}; Ctrl+C stops"), console),
+            Event::Started { source, .. } => self.tell(&format!("listening to {source}; Ctrl+C stops"), console),
             Event::SettingRefused { reason, .. } | Event::Notice(reason) => self.tell(reason, console),
             Event::EngineRefused { name, reason } => {
                 self.tell(&format!("not {name}: {reason}; the engine before goes on"), console)

@@ -47,6 +47,7 @@ pub struct Typist {
     orders: Sender<Order>,
     told: Receiver<String>,
     own_focus: Arc<AtomicBool>,
+    hotkey_held: Arc<AtomicBool>,
     thread: JoinHandle<()>,
 }
 
@@ -67,13 +68,15 @@ impl Typist {
             }
             wake();
         };
-        let flag = Arc::clone(&own_focus);
+        let hotkey_held = Arc::new(AtomicBool::new(false));
+        let (flag, hold) = (Arc::clone(&own_focus), Arc::clone(&hotkey_held));
         let thread = thread::Builder::new().name("typing".to_owned()).spawn(move || {
             // Made here: a desktop's connection may be tied to its thread.
-            let hand = Hand { settings, display, own_focus: flag, desktop: None, dictation: None, tell };
+            let hand =
+                Hand { settings, display, own_focus: flag, hotkey_held: hold, desktop: None, dictation: None, tell };
             hand.run(&receiver);
         })?;
-        Ok(Self { orders, told, own_focus, thread })
+        Ok(Self { orders, told, own_focus, hotkey_held, thread })
     }
 
     /// What listens to a dictation that begins now.
@@ -105,6 +108,12 @@ impl Typist {
     /// To be set while a window of this program has the focus.
     pub fn own_focus(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.own_focus)
+    }
+
+    /// To be set while a hotkey is down: every key that is pressed then goes to whoever has the hotkey, those that are typed
+    /// included. What there is to type waits for as long.
+    pub fn hotkey_held(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.hotkey_held)
     }
 
     /// Waits until all was typed, at most for `limit`; what the user should still read. No guest may be left.
@@ -191,6 +200,7 @@ struct Hand<T> {
     settings: OutputSettings,
     display: Option<String>,
     own_focus: Arc<AtomicBool>,
+    hotkey_held: Arc<AtomicBool>,
     desktop: Option<Box<dyn Desktop>>,
     dictation: Option<Dictation>,
     tell: T,
@@ -322,7 +332,13 @@ impl<T: Fn(String)> Hand<T> {
         let method = focus.method(&self.settings);
         let Some(desktop) = &mut self.desktop else { return Ok(()) };
         let cancelled = Arc::clone(&dictation.cancelled);
-        let go_on = move || !cancelled.load(Ordering::SeqCst);
+        let held = Arc::clone(&self.hotkey_held);
+        let go_on = move || {
+            while held.load(Ordering::SeqCst) && !cancelled.load(Ordering::SeqCst) {
+                thread::sleep(HELD_TICK);
+            }
+            !cancelled.load(Ordering::SeqCst)
+        };
         if !piece.text.is_empty() {
             desktop.insert(&piece.text, method, &focus, &go_on)?;
         }
@@ -332,11 +348,16 @@ impl<T: Fn(String)> Hand<T> {
         Ok(())
     }
 
-    /// With Ctrl held, text would be commands.
+    /// With Ctrl held, text would be commands. A hotkey that is held to talk may be held for as long as one talks.
     fn wait_for_modifiers(&mut self, dictation: &Dictation) -> Result<(), TypingError> {
         let Some(desktop) = &mut self.desktop else { return Ok(()) };
-        let until = Instant::now() + HELD_LIMIT;
-        while desktop.modifiers_held()? {
+        let mut until = Instant::now() + HELD_LIMIT;
+        loop {
+            if self.hotkey_held.load(Ordering::SeqCst) {
+                until = Instant::now() + HELD_LIMIT;
+            } else if !desktop.modifiers_held()? {
+                return Ok(());
+            }
             if dictation.cancelled.load(Ordering::SeqCst) {
                 return Err(TypingError::Interrupted);
             }
@@ -346,6 +367,5 @@ impl<T: Fn(String)> Hand<T> {
             desktop.serve()?;
             thread::sleep(HELD_TICK);
         }
-        Ok(())
     }
 }

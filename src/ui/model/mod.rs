@@ -131,7 +131,7 @@ impl UiModel {
                 self.ready = Some(ready);
             }
             Event::Devices(devices) => self.devices = Some(devices),
-            Event::Started { source } => {
+            Event::Started { source, .. } => {
                 self.run = Run::Running;
                 self.source = Some(source);
                 self.committed_to = EncIdx::default();
@@ -185,7 +185,8 @@ impl UiModel {
     }
 
     fn stopped(&mut self) {
-        if self.run != Run::Failed {
+        // Failed stays to be seen; and the next dictation may have been started while this one was being transcribed.
+        if !matches!(self.run, Run::Failed | Run::Starting) {
             self.run = Run::Stopped;
         }
         self.live.tail.clear();
@@ -222,7 +223,7 @@ impl UiModel {
             Command::Start(_) => self.run = Run::Starting,
             Command::Stop | Command::Cancel => self.run = Run::Stopping,
             Command::Set(setting) => self.wanted.take(setting),
-            Command::ListDevices | Command::StartTrace { .. } | Command::StopTrace => {}
+            Command::Listen(..) | Command::ListDevices | Command::StartTrace { .. } | Command::StopTrace => {}
             Command::Restart => self.engine = Engine::Loading,
             Command::UseEngine(name) => self.asked_engine = Some(name.clone()),
         }
@@ -263,13 +264,16 @@ impl UiModel {
     /// What the Start button and Space do now.
     pub(crate) fn toggle(&self, device: Option<&str>) -> Option<Command> {
         match self.run {
-            Run::Stopped | Run::Failed => {
-                Some(Command::Start(Source::Microphone { device: device.map(ToOwned::to_owned) }))
-            }
+            Run::Stopped | Run::Failed => Some(Self::start(device)),
             Run::Starting | Run::Running | Run::Reconnecting => Some(Command::Stop),
             // The rest is still being transcribed; without an engine nothing would ever end that.
             Run::Stopping => (self.engine == Engine::Failed).then_some(Command::Stop),
         }
+    }
+
+    /// Starts from a microphone. While the rest of a dictation is being transcribed, what is said now waits until that is done.
+    pub(crate) fn start(device: Option<&str>) -> Command {
+        Command::Start(Source::Microphone { device: device.map(ToOwned::to_owned) })
     }
 
     /// What the Cancel button and Esc do now.

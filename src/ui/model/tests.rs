@@ -39,7 +39,7 @@ fn the_state_follows_commands_and_events() {
     assert!(matches!(&start, Command::Start(Source::Microphone { device: Some(name) }) if name == "desk"));
     model.sent(&start);
     assert_eq!(model.phase(), Phase::Starting);
-    model.apply(Event::Started { source: "desk".into() });
+    model.apply(Event::Started { source: "desk".into(), skipped_samples: 0 });
     assert_eq!(model.phase(), Phase::Listening);
     model.apply(Event::DeviceLost { reason: "unplugged".into() });
     assert_eq!(model.phase(), Phase::Reconnecting);
@@ -57,7 +57,7 @@ fn the_state_follows_commands_and_events() {
 fn committed_text_survives_every_failure() {
     let mut model = UiModel::new(SessionSettings::default());
     model.apply(ready());
-    model.apply(Event::Started { source: "desk".into() });
+    model.apply(Event::Started { source: "desk".into(), skipped_samples: 0 });
     model.apply(Event::Committed(vec![word("Yes,", 7, 10), word("of", 10, 12)]));
     model.apply(Event::AudioLost { at: SampleIdx(16_000), samples: 160 });
     model.apply(Event::DeviceLost { reason: "gone".into() });

@@ -1,6 +1,6 @@
 //! The bar at the top: start and stop, where the sound comes from, what to do with the text, how it looks.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use eframe::egui::{
     Align, Atom, Button, Color32, ComboBox, IdSalt, Key, Label, Layout, RichText, TextEdit, TextStyle, Ui, Vec2,
@@ -23,11 +23,14 @@ const COUNT_WIDTH: f32 = 330.0;
 /// Points that everything but its title needs above a recorded run.
 const RECORDED_WIDTH: f32 = 420.0;
 
+/// How often the devices are listed anew while their list is open.
+const DEVICES_EVERY_SECS: f64 = 2.0;
+
 /// What the bar keeps between frames.
 #[derive(Debug, Default)]
 pub(crate) struct ControlsView {
-    /// The device list was open in the last frame.
-    devices_open: bool,
+    /// When the devices were last asked for, while their list is open.
+    devices_asked_secs: Option<f64>,
     /// The path being typed, while the field for it is open.
     path: Option<String>,
     pub(crate) settings_open: bool,
@@ -187,16 +190,25 @@ fn device_picker(
             }
         }
     });
-    let open = response.inner.is_some();
-    if open && !view.devices_open {
+    if response.inner.is_none() {
+        view.devices_asked_secs = None;
+    } else if view.devices_asked_secs.is_none_or(|asked| model.now_secs() - asked >= DEVICES_EVERY_SECS) {
+        // Again and again: one may be plugged in while the list is looked at.
+        view.devices_asked_secs = Some(model.now_secs());
         commands.push(Command::ListDevices);
     }
-    view.devices_open = open;
+    if response.inner.is_some() {
+        ui.ctx().request_repaint_after(Duration::from_secs_f64(DEVICES_EVERY_SECS));
+    }
     response.response.on_hover_text("Microphone");
-    if settings.device != before && model.is_running() {
-        // Another microphone while dictating: go on with that one.
+    if settings.device != before {
         let device = settings.device.clone();
-        commands.push(Command::Start(crate::session::Source::Microphone { device }));
+        commands.push(if model.is_running() {
+            // Another microphone while dictating: go on with that one.
+            UiModel::start(device.as_deref())
+        } else {
+            Command::Listen(settings.audio.listening(), device)
+        });
     }
 }
 
