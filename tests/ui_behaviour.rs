@@ -299,11 +299,16 @@ fn dragging_over_words_selects_what_is_copied() {
 }
 
 #[test]
-fn opening_the_device_list_asks_for_devices_once() {
+fn the_device_list_is_read_when_it_opens_and_now_and_then_while_it_is_open() {
     let mut harness = open(loaded());
     harness.get_by_role(Role::ComboBox).click();
     let sent = commands(&mut harness);
     assert!(matches!(sent.as_slice(), [Command::ListDevices]), "{sent:?}");
+    harness.state_mut().model.tick(1.9);
+    assert!(commands(&mut harness).is_empty());
+    harness.state_mut().model.tick(2.1);
+    let sent = commands(&mut harness);
+    assert!(matches!(sent.as_slice(), [Command::ListDevices]), "one may have been plugged in: {sent:?}");
     assert!(commands(&mut harness).is_empty(), "the list is asked for when it opens, not each frame");
 }
 

@@ -42,6 +42,8 @@ use worker::{Order, Worker};
 const QUEUE_SECS: usize = 120;
 /// The thread looks at its ring this often; a callback brings 10 to 100 ms.
 const TICK: Duration = Duration::from_millis(10);
+/// The same while nothing is dictated; an order wakes it at once.
+const IDLE_TICK: Duration = Duration::from_millis(50);
 /// A stop waits this long for the callback with the end of the last word.
 const LAST_CALLBACK_LIMIT: Duration = Duration::from_millis(200);
 /// A stop gives up after this; the thread then ends by itself when the sound server answers.
@@ -213,7 +215,7 @@ fn beginning() -> (Order, rtrb::Consumer<AudioBlock>) {
 /// Body of the thread "capture".
 fn capture<S: StreamSource>(mut worker: Worker<S>, orders: &Receiver<Order>, ended: &AtomicU64, wake: &impl Fn()) {
     loop {
-        match orders.recv_timeout(TICK) {
+        match orders.recv_timeout(if worker.is_idle() { IDLE_TICK } else { TICK }) {
             Ok(order) => worker.obey(order),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break,

@@ -164,6 +164,11 @@ impl<S: StreamSource> Worker<S> {
         self.begun - u64::from(self.outlet.gate.is_open())
     }
 
+    /// Whether a stream only runs for dictations to come.
+    pub(crate) fn is_idle(&self) -> bool {
+        matches!(self.state, State::Running(_)) && !self.outlet.gate.is_open()
+    }
+
     /// Callbacks of the running stream, if there is one: a stop waits for one more, with the end of the last word.
     pub(crate) fn callbacks(&self) -> Option<u64> {
         match &self.state {

@@ -68,13 +68,17 @@ impl Conductor {
             let shown_secs = self.live.live().audio_secs;
             let turn = self.follow(&mut started, &mut failure, console)?;
             (self.dictating)(self.standing.is_live());
+            // The last event is the last.
+            if turn.ended {
+                break;
+            }
             // A hop's words come as an event, its tail as a snapshot right after: an older tail would show them again.
             if !turn.committed || self.live.live().audio_secs > shown_secs {
                 self.view.tail(&self.live.live().tail, console)?;
             }
             let is_late = |began: Instant| self.seconds.is_some_and(|limit| began.elapsed() >= limit);
             let over = self.interrupts.load(Ordering::SeqCst) > 0 || started.is_some_and(is_late);
-            if turn.ended || over && self.waits && !self.standing.is_live() {
+            if over && self.waits && !self.standing.is_live() {
                 break;
             }
             if over && !stopping {
