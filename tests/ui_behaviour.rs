@@ -9,7 +9,7 @@ use dictoscope::{
     config::Theme,
     decode::Word,
     session::{Command, Event, LiveSnapshot, PlotItem, Punctuation, Setting, Source},
-    ui::Screen,
+    ui::{PastAsk, PastRow, PastTold, Screen},
     units::{EncIdx, MelIdx},
 };
 use eframe::egui::{Event as UiEvent, Key, Modifiers, OutputCommand, Pos2, accesskit::Role, pos2, vec2};
@@ -337,4 +337,58 @@ fn nothing_is_drawn_by_itself_while_idle() {
     let mut harness = open(loaded());
     let steps = harness.try_run().expect("an idle window settles");
     assert!(steps <= 3, "{steps} frames");
+}
+
+#[test]
+fn past_dictations_are_listed_searched_read_copied_exported_and_deleted() {
+    let row = |id: &str| PastRow {
+        id: id.to_owned(),
+        when: format!("when {id}"),
+        words: 2,
+        text: format!("text {id}"),
+        ended: true,
+    };
+    let asks = |harness: &mut Harness<'_, Screen>| {
+        harness.run_steps(2);
+        harness.state_mut().take_past_asks()
+    };
+    let mut screen = loaded();
+    screen.offer_past();
+    let mut harness = open(screen);
+    harness.get_by_label("History").click();
+    assert_eq!(asks(&mut harness), [PastAsk::List { search: String::new() }]);
+    let rows = vec![row("b"), row("a")];
+    harness.state_mut().hear_past(PastTold::List { search: String::new(), rows });
+    harness.run_steps(2);
+    harness.get_by_label_contains("text a").click();
+    assert_eq!(asks(&mut harness), [PastAsk::Read { id: "a".into() }]);
+    let late = PastTold::Text { id: "b".into(), text: "of another".into() };
+    harness.state_mut().hear_past(late);
+    harness.state_mut().hear_past(PastTold::Text { id: "a".into(), text: "all of a".into() });
+    harness.run_steps(2);
+    assert!(harness.query_by_label("of another").is_none());
+    harness.get_by_label("all of a");
+    harness.get_all_by_label("Copy").last().unwrap().click();
+    harness.run_steps(1);
+    assert_eq!(copied(&harness).as_deref(), Some("all of a"));
+    harness.get_by_label("SRT").click();
+    assert_eq!(asks(&mut harness), [PastAsk::Export { id: "a".into(), format: "srt" }]);
+
+    harness.get_by_label("Delete").click();
+    assert!(asks(&mut harness).is_empty(), "once is not enough");
+    harness.get_by_label("Delete for good").click();
+    let deleted = [PastAsk::Delete { id: "a".into() }, PastAsk::List { search: String::new() }];
+    assert_eq!(asks(&mut harness), deleted);
+    assert!(harness.query_by_label_contains("text a").is_none());
+
+    // A search typed while a list is on its way is made up for.
+    harness.get_by_role(Role::TextInput).focus();
+    harness.run_steps(1);
+    harness.get_by_role(Role::TextInput).type_text("needle");
+    assert!(asks(&mut harness).is_empty());
+    harness.state_mut().hear_past(PastTold::List { search: String::new(), rows: vec![row("b")] });
+    assert_eq!(asks(&mut harness), [PastAsk::List { search: "needle".into() }]);
+    harness.state_mut().hear_past(PastTold::List { search: "needle".into(), rows: Vec::new() });
+    harness.run_steps(2);
+    harness.get_by_label("No dictation holds this.");
 }

@@ -18,6 +18,7 @@ mod models;
 mod options;
 mod parity;
 mod parsers;
+mod past;
 mod plans;
 mod progress;
 mod remote;

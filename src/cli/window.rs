@@ -8,7 +8,7 @@ use std::{
 use anyhow::Context;
 
 use crate::{
-    cli::{Outcome, args::WindowArgs, history::keeper, hotkeys, remote, typing},
+    cli::{Outcome, args::WindowArgs, history::keeper, hotkeys, past, remote, typing},
     config::{Loaded, Settings, settings_path},
     output::Typist,
     session::{Guests, LiveHandle, OpenTyping, Source, Waker},
@@ -65,8 +65,9 @@ pub(super) fn run(args: &WindowArgs) -> anyhow::Result<Outcome> {
             let obey = move |order| desk.give(order);
             let (mut keys, told) = hotkeys::start(&keys, held, obey, Arc::clone(&waker));
             let dictating = Box::new(move |dictating| keys.iter_mut().for_each(|keys| keys.set_dictating(dictating)));
+            let past = past::start(Arc::clone(&waker));
             let live = LiveHandle::spawn(engines, guests, session, waker);
-            Connection { live, asked, told, dictating, typing: hands, notices, keep: Box::new(server) }
+            Connection { live, asked, told, dictating, past, typing: hands, notices, keep: Box::new(server) }
         }),
         settings,
         source: args.source.file.clone().map(|path| Source::File { path, real_time: true }),

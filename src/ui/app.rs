@@ -19,6 +19,7 @@ use crate::{
     ui::{
         ask::{Ask, Asked},
         notice::Severity,
+        past::{Past, PastTold},
         screen::{SOFTWARE_FRAME_TIME, Screen},
         window::{self, UiError, paints_in_software},
     },
@@ -37,6 +38,8 @@ pub struct Connection {
     pub told: Receiver<String>,
     /// Told whenever dictation begins or has ended.
     pub dictating: Box<dyn FnMut(bool)>,
+    /// The dictations of the past, if somebody has them.
+    pub past: Option<Past>,
     /// What typing into other windows needs of this one.
     pub typing: Option<Typing>,
     /// What went wrong while they were made.
@@ -110,6 +113,7 @@ struct App {
     dictating: Box<dyn FnMut(bool)>,
     /// What `dictating` was told.
     was_live: bool,
+    past: Option<Past>,
     typing: Option<Typing>,
     /// What is typed, as whoever types was told.
     output: OutputSettings,
@@ -134,7 +138,10 @@ impl App {
         // Blocks come a hundred times a second; asking for a frame a little later joins them into one.
         let frame_time = screen.frame_time;
         let waker: Waker = Arc::new(move || ctx.request_repaint_after(frame_time));
-        let Connection { live: handle, asked, told, dictating, typing, notices: more, keep } = connect(waker);
+        let Connection { live: handle, asked, told, dictating, past, typing, notices: more, keep } = connect(waker);
+        if past.is_some() {
+            screen.offer_past();
+        }
         for notice in notices.into_iter().chain(more) {
             screen.model.say(Severity::Warning, notice);
         }
@@ -149,6 +156,7 @@ impl App {
             told,
             dictating,
             was_live: false,
+            past,
             typing,
             output: settings.output.clone(),
             _keep: keep,
@@ -171,6 +179,19 @@ impl App {
         }
         model.set_live(self.handle.live());
         model.set_level(self.handle.level());
+    }
+
+    /// Carries questions to whoever has the dictations of the past, and answers back.
+    fn follow_past(&mut self) {
+        let Some(past) = &self.past else { return };
+        for told in past.told.try_iter() {
+            self.screen.hear_past(told);
+        }
+        for ask in self.screen.take_past_asks() {
+            if past.ask.try_send(ask).is_err() {
+                self.screen.hear_past(PastTold::Failed("the history does not answer; nothing was done".to_owned()));
+            }
+        }
     }
 
     /// Carries out orders from outside.
@@ -251,12 +272,14 @@ impl eframe::App for App {
         self.drain();
         self.obey(ctx);
         self.follow_typing(ctx);
+        self.follow_past();
         self.follow_keys();
         self.send();
     }
 
     fn ui(&mut self, ui: &mut egui::Ui, _: &mut eframe::Frame) {
         self.screen.ui(ui);
+        self.follow_past();
         self.send();
         let now_secs = ui.input(|input| input.time);
         self.save_when_settled(ui.ctx(), now_secs);

@@ -15,9 +15,10 @@ use crate::{
         panels::{
             controls::{self, ControlsView},
             decisions::{self, DecisionView},
-            help, notices, settings, status,
+            help, notices, past, settings, status,
             transcript::{self, TranscriptView},
         },
+        past::{PastAsk, PastTold, PastView},
         recording::Recording,
         theme,
     },
@@ -64,6 +65,7 @@ pub struct Screen {
     controls: ControlsView,
     transcript: TranscriptView,
     decisions: DecisionView,
+    past: PastView,
     theme_shown: Option<Theme>,
     /// A trace that the button starts keeps the sound too.
     trace_audio: bool,
@@ -83,6 +85,7 @@ impl Screen {
             controls: ControlsView::default(),
             transcript: TranscriptView::default(),
             decisions: DecisionView::default(),
+            past: PastView::default(),
             theme_shown: None,
             trace_audio: true,
             frame_time: FRAME_TIME,
@@ -114,6 +117,25 @@ impl Screen {
     /// What is to be sent to the threads since the last call.
     pub fn take_commands(&mut self) -> Vec<Command> {
         std::mem::take(&mut self.commands)
+    }
+
+    /// Somebody has the dictations of the past: a button opens their page.
+    pub fn offer_past(&mut self) {
+        self.controls.past_open = Some(false);
+    }
+
+    /// What the page of past dictations asks for since the last call.
+    pub fn take_past_asks(&mut self) -> Vec<PastAsk> {
+        self.past.take_asks()
+    }
+
+    /// Takes in what was asked for.
+    pub fn hear_past(&mut self, told: PastTold) {
+        match self.past.hear(told) {
+            None => {}
+            Some(Ok(text)) => self.model.say(Severity::Info, text),
+            Some(Err(text)) => self.model.say(Severity::Warning, text),
+        }
     }
 
     /// Lays out the whole window.
@@ -186,6 +208,12 @@ impl Screen {
             });
         }
         let body = Frame::central_panel(ui.style()).inner_margin(Margin::symmetric(10, 8));
+        let past_open = self.controls.past_open == Some(true);
+        self.past.show(past_open);
+        if past_open {
+            CentralPanel::default().frame(body).show(ui, |ui| past::past_ui(ui, &mut self.past));
+            return;
+        }
         let height = if self.model.recorded().is_some() { RECORDED_TRANSCRIPT_HEIGHT } else { TRANSCRIPT_HEIGHT };
         let text = Panel::top("transcript").resizable(true).default_size(height).min_size(70.0).frame(body);
         text.show(ui, |ui| self.part(ui, Part::Transcript, commands));

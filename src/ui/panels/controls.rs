@@ -20,6 +20,8 @@ use crate::{
 /// Points that the buttons at the right end need, and those below which the word count before them is left out.
 const RIGHT_WIDTH: f32 = 190.0;
 const COUNT_WIDTH: f32 = 330.0;
+/// Points of the button that opens the history.
+const HISTORY_WIDTH: f32 = 64.0;
 /// Points that everything but its title needs above a recorded run.
 const RECORDED_WIDTH: f32 = 420.0;
 
@@ -35,6 +37,8 @@ pub(crate) struct ControlsView {
     path: Option<String>,
     pub(crate) settings_open: bool,
     pub(crate) help_open: bool,
+    /// Whether the page of past dictations is open; `None` where nobody has them.
+    pub(crate) past_open: Option<bool>,
 }
 
 impl ControlsView {
@@ -45,7 +49,9 @@ impl ControlsView {
 
     /// Closes what lies open; true if there was something.
     pub(crate) fn close_one(&mut self) -> bool {
-        self.path.take().is_some() || std::mem::take(&mut self.settings_open)
+        self.path.take().is_some()
+            || std::mem::take(&mut self.settings_open)
+            || self.past_open.as_mut().is_some_and(std::mem::take)
     }
 }
 
@@ -73,11 +79,17 @@ pub(crate) fn controls_ui(
         trace_button(ui, model, trace_audio, commands);
         ui.separator();
         text_buttons(ui, model, transcript);
-        at_the_right(ui, |ui| {
+        let width = RIGHT_WIDTH + if view.past_open.is_some() { HISTORY_WIDTH } else { 0.0 };
+        at_the_right(ui, width, |ui| {
             help_button(ui, view);
             let gear = Button::new("Settings").selected(view.settings_open);
             if ui.add(gear).on_hover_text("Windows, features, punctuation (Ctrl+,)").clicked() {
                 view.settings_open = !view.settings_open;
+            }
+            if let Some(open) = &mut view.past_open
+                && ui.add(Button::new("History").selected(*open)).on_hover_text("What was dictated before").clicked()
+            {
+                *open = !*open;
             }
             theme_button(ui, settings);
         });
@@ -102,16 +114,16 @@ pub(crate) fn recorded_controls_ui(
         ui.add_sized(size, Label::new(RichText::new(&title).strong()).truncate()).on_hover_text(&title);
         ui.separator();
         text_buttons(ui, model, transcript);
-        at_the_right(ui, |ui| {
+        at_the_right(ui, RIGHT_WIDTH, |ui| {
             help_button(ui, view);
             theme_button(ui, settings);
         });
     });
 }
 
-/// Right-aligned where there is room, else on a line of their own.
-fn at_the_right(ui: &mut Ui, content: impl FnOnce(&mut Ui)) {
-    let layout = if ui.available_size_before_wrap().x > RIGHT_WIDTH {
+/// Right-aligned where there are `width` points, else on a line of their own.
+fn at_the_right(ui: &mut Ui, width: f32, content: impl FnOnce(&mut Ui)) {
+    let layout = if ui.available_size_before_wrap().x > width {
         Layout::right_to_left(Align::Center)
     } else {
         ui.end_row();
