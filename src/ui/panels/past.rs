@@ -1,6 +1,8 @@
 //! The page of past dictations: search, read, copy, export, delete.
 
-use eframe::egui::{Button, Label, Panel, RichText, ScrollArea, TextEdit, Ui};
+use eframe::egui::{
+    Align, Button, Frame, Label, Layout, Margin, Panel, RichText, ScrollArea, TextEdit, TextWrapMode, Ui, vec2,
+};
 
 use crate::ui::{
     panels::hint_ui,
@@ -10,11 +12,13 @@ use crate::ui::{
 
 /// Width of the list in points.
 const LIST_WIDTH: f32 = 340.0;
+/// Characters of a dictation's beginning that fit there.
+const LINE_CHARS: usize = 42;
 
 pub(crate) fn past_ui(ui: &mut Ui, view: &mut PastView) {
     Panel::left("past list").resizable(true).default_size(LIST_WIDTH).show(ui, |ui| list_ui(ui, view));
     if view.chosen().is_some() {
-        dictation_ui(ui, view);
+        Frame::new().inner_margin(Margin::symmetric(10, 0)).show(ui, |ui| dictation_ui(ui, view));
     } else {
         hint_ui(
             ui,
@@ -61,9 +65,14 @@ fn row_ui(ui: &mut Ui, row: &PastRow, chosen: bool, height: f32) -> bool {
     let PastRow { when, words, text, ended, .. } = row;
     let open = if *ended { "" } else { ", not ended" };
     let count = if *words == 1 { "1 word".to_owned() } else { format!("{words} words") };
-    let button = Button::new(format!("{when}   {count}{open}\n{text}")).selected(chosen).frame_when_inactive(false);
-    let width = ui.available_width();
-    ui.add_sized([width, height], button.truncate()).clicked()
+    // Truncation by the button would leave the first line only.
+    let line = match text.char_indices().nth(LINE_CHARS) {
+        Some((end, _)) => format!("{}…", text[..end].trim_end()),
+        None => text.clone(),
+    };
+    let button = Button::new(format!("{when}   {count}{open}\n{line}")).selected(chosen).frame_when_inactive(false);
+    let button = button.wrap_mode(TextWrapMode::Extend).min_size(vec2(0.0, height));
+    ui.with_layout(Layout::top_down_justified(Align::Min), |ui| ui.add(button).clicked()).inner
 }
 
 fn dictation_ui(ui: &mut Ui, view: &mut PastView) {
