@@ -5,7 +5,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{cli::Console, download::size_text};
+use crate::{
+    cli::Console,
+    download::{Progress, Step, size_text},
+};
 
 /// A line is written again this often.
 const PACE: Duration = Duration::from_millis(100);
@@ -55,6 +58,19 @@ impl ProgressLine {
     pub(super) fn show_on_terminal(&mut self, what: &str, far: Far, console: &mut Console<'_>) {
         if self.on_terminal {
             self.show(what, far, console);
+        }
+    }
+
+    /// Shows how far the download of `what` is.
+    pub(super) fn download(&mut self, what: &str, progress: Progress, console: &mut Console<'_>) {
+        let far = Far { done: progress.done, total: progress.total, rate: progress.rate };
+        match progress.step {
+            Step::Checking => self.show_on_terminal(&format!("{what}: checking what came before"), far, console),
+            Step::Receiving => self.show(what, far, console),
+            Step::Waiting => {
+                self.clear();
+                (console.tell)(&format!("{what}: the connection broke; trying again"));
+            }
         }
     }
 

@@ -85,8 +85,8 @@ pub(crate) struct PastView {
     shown: bool,
     /// What stands in the field.
     pub(crate) search: String,
-    /// The newest list, and what was searched for.
-    listed: Option<(String, Vec<PastRow>)>,
+    /// The newest list.
+    listed: Option<Vec<PastRow>>,
     /// A list was asked for and has not come.
     listing: bool,
     /// The chosen dictation and its text, once that came.
@@ -105,9 +105,9 @@ impl PastView {
         self.shown = open;
     }
 
-    /// What the list shows, if one came: never that of another search than the newest answered.
+    /// What the list shows, if one came.
     pub(crate) fn rows(&self) -> Option<&[PastRow]> {
-        self.listed.as_ref().map(|(_, rows)| rows.as_slice())
+        self.listed.as_deref()
     }
 
     /// The chosen dictation's name, and its text once that came.
@@ -142,7 +142,7 @@ impl PastView {
         }
         self.sure = false;
         if let Some((id, _)) = self.chosen.take() {
-            if let Some((_, rows)) = &mut self.listed {
+            if let Some(rows) = &mut self.listed {
                 rows.retain(|row| row.id != id);
             }
             self.asks.push(PastAsk::Delete { id });
@@ -159,9 +159,8 @@ impl PastView {
         match told {
             PastTold::List { search, rows } => {
                 self.listing = false;
-                let stale = search != self.search;
-                self.listed = Some((search, rows));
-                if stale {
+                self.listed = Some(rows);
+                if search != self.search {
                     self.list();
                 }
                 None

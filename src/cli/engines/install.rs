@@ -21,7 +21,7 @@ use crate::{
         options::load_settings,
         progress::{Far, ProgressLine},
     },
-    download::{Limits, Step, size_text},
+    download::{Limits, size_text},
     packages::{self, GROUP_CUDA, Install, Notice, Package, State, Table, Wheel, platform},
 };
 
@@ -119,19 +119,7 @@ fn show(notice: &Notice<'_>, line: &mut ProgressLine, console: &mut Console<'_>)
             line.clear();
             (console.tell)(&format!("{file} is not as it was installed; the package is installed anew"));
         }
-        Notice::Fetching(wheel, progress) => {
-            let far = Far { done: progress.done, total: progress.total, rate: progress.rate };
-            match progress.step {
-                Step::Checking => {
-                    line.show_on_terminal(&format!("{}: checking what came before", wheel.project), far, console);
-                }
-                Step::Receiving => line.show(&wheel.project, far, console),
-                Step::Waiting => {
-                    line.clear();
-                    (console.tell)(&format!("{}: the connection broke; trying again", wheel.project));
-                }
-            }
-        }
+        Notice::Fetching(wheel, progress) => line.download(&wheel.project, *progress, console),
         Notice::Unpacking { wheel, done } => {
             let far = Far { done: *done, total: Some(wheel.unpacked), rate: 0.0 };
             line.show_on_terminal(&format!("{}: unpacking", wheel.project), far, console);

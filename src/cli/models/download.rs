@@ -4,13 +4,8 @@ use clap::{Args, builder::BoolishValueParser};
 
 use super::{describe, library};
 use crate::{
-    cli::{
-        Console, Outcome,
-        cancel::cancelled_by_ctrl_c,
-        options::load_settings,
-        progress::{Far, ProgressLine},
-    },
-    download::{Limits, Step, size_text},
+    cli::{Console, Outcome, cancel::cancelled_by_ctrl_c, options::load_settings, progress::ProgressLine},
+    download::{Limits, size_text},
     models::{Catalogue, Fetch, FetchNotice},
 };
 
@@ -60,19 +55,7 @@ pub(super) fn run(args: &DownloadArgs, console: &mut Console<'_>) -> anyhow::Res
 
 fn show(notice: &FetchNotice<'_>, line: &mut ProgressLine, console: &mut Console<'_>) {
     match notice {
-        FetchNotice::Fetching(file, progress) => {
-            let far = Far { done: progress.done, total: progress.total, rate: progress.rate };
-            match progress.step {
-                Step::Checking => {
-                    line.show_on_terminal(&format!("{}: checking what came before", file.file), far, console);
-                }
-                Step::Receiving => line.show(&file.file, far, console),
-                Step::Waiting => {
-                    line.clear();
-                    (console.tell)(&format!("{}: the connection broke; trying again", file.file));
-                }
-            }
-        }
+        FetchNotice::Fetching(file, progress) => line.download(&file.file, *progress, console),
         FetchNotice::Trusted(file, sha256) => {
             line.clear();
             (console.tell)(&format!("{}: SHA-256 {sha256} is trusted from now on", file.file));

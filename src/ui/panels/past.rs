@@ -76,24 +76,23 @@ fn row_ui(ui: &mut Ui, row: &PastRow, chosen: bool, height: f32) -> bool {
 }
 
 fn dictation_ui(ui: &mut Ui, view: &mut PastView) {
-    let Some((id, text)) = view.chosen().map(|(id, text)| (id.to_owned(), text.map(str::to_owned))) else { return };
+    let Some((id, text)) = view.chosen() else { return };
+    let (mut export, mut delete) = (None, false);
     ui.horizontal_wrapped(|ui| {
-        ui.label(RichText::new(&id).strong());
+        ui.label(RichText::new(id).strong());
         let copy = ui.add_enabled(text.is_some(), Button::new("Copy")).on_hover_text("Copy the whole text");
-        if let Some(text) = text.as_ref().filter(|_| copy.clicked()) {
-            ui.copy_text(text.clone());
+        if let Some(text) = text.filter(|_| copy.clicked()) {
+            ui.copy_text(text.to_owned());
         }
         for format in EXPORTS {
             let button = ui.button(format.to_uppercase());
             if button.on_hover_text(format!("Write a .{format} file; where is told")).clicked() {
-                view.export(format);
+                export = Some(format);
             }
         }
         let warn = Palette::of(ui).bad;
-        let delete = if view.sure { RichText::new("Delete for good").color(warn) } else { RichText::new("Delete") };
-        if ui.button(delete).clicked() {
-            view.delete();
-        }
+        let label = if view.sure { RichText::new("Delete for good").color(warn) } else { RichText::new("Delete") };
+        delete = ui.button(label).clicked();
     });
     ui.separator();
     match text {
@@ -105,5 +104,11 @@ fn dictation_ui(ui: &mut Ui, view: &mut PastView) {
                 ui.add(Label::new(RichText::new(text).size(15.0)).wrap().selectable(true));
             });
         }
+    }
+    if let Some(format) = export {
+        view.export(format);
+    }
+    if delete {
+        view.delete();
     }
 }
