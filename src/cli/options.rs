@@ -3,6 +3,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use anyhow::{Context, bail};
@@ -12,7 +13,9 @@ use crate::{
         Console,
         args::{ModelArgs, SessionArgs},
         console::message_of,
-        engine_checks, libraries, models, plans,
+        engine_checks, libraries,
+        models::{self, ModelPath},
+        plans,
     },
     config::{EngineName, Loaded, Settings, settings_path},
     engine::{Engine, OnnxRuntime, Place, preload_cuda},
@@ -191,11 +194,19 @@ impl ModelChoice {
 
     /// What the inference thread may choose from: engines by name, each with the model, or the reason as text.
     pub(super) fn engines(self) -> Engines {
+        let path = Arc::new(Mutex::new(self.folder.clone()));
+        self.engines_at(path)
+    }
+
+    /// The same, each with the model that is at `path` when it is opened.
+    pub(super) fn engines_at(self, path: ModelPath) -> Engines {
         let (chosen, fallback) = (self.engine.as_str().to_owned(), self.fallback.map(|name| name.as_str().to_owned()));
         let open = move |name: &str| {
-            let model = self.model().map_err(|error| message_of(&error))?;
+            let folder = path.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let choice = Self { folder, ..self.clone() };
+            let model = choice.model().map_err(|error| message_of(&error))?;
             let name = EngineName::parse(name).ok_or_else(|| format!("no engine is called {name:?}"))?;
-            let engine = self.engine_named(name, &model).map_err(|error| message_of(&error))?;
+            let engine = choice.engine_named(name, &model).map_err(|error| message_of(&error))?;
             Ok((model, engine))
         };
         Engines { open: Box::new(open), chosen, fallback }

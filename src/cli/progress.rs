@@ -97,7 +97,7 @@ impl ProgressLine {
 
 impl Far {
     /// `12.3 MB of 95.2 MB, 13 %, 4.10 MB/s, 20 s left`.
-    fn text(self) -> String {
+    pub(super) fn text(self) -> String {
         let mut text = size_text(self.done);
         if let Some(total) = self.total.filter(|total| *total > 0) {
             text = format!("{text} of {}, {} %", size_text(total), self.done.min(total) * 100 / total);

@@ -2,13 +2,13 @@
 
 use std::{
     fs,
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, OnceLock},
 };
 
 use anyhow::Context;
 
 use crate::{
-    cli::{Outcome, args::WindowArgs, history::keeper, hotkeys, past, remote, typing},
+    cli::{Outcome, args::WindowArgs, history::keeper, hotkeys, models, past, remote, typing},
     config::{Loaded, Settings, settings_path},
     output::Typist,
     session::{Guests, LiveHandle, OpenTyping, Source, Waker},
@@ -32,7 +32,9 @@ pub(super) fn run(args: &WindowArgs) -> anyhow::Result<Outcome> {
     }
     let settings = with_flags(&stored, args);
     let flagged = settings.clone();
-    let (engines, session) = (args.model.over(&settings).engines(), settings.session.clone());
+    let (choice, session) = (args.model.over(&settings), settings.session.clone());
+    let (model, mirror) = (Arc::new(Mutex::new(choice.folder.clone())), settings.model_mirror.clone());
+    let engines = choice.clone().engines_at(Arc::clone(&model));
     let draw: Arc<OnceLock<Waker>> = Arc::default();
     let wake = {
         let draw = Arc::clone(&draw);
@@ -66,8 +68,9 @@ pub(super) fn run(args: &WindowArgs) -> anyhow::Result<Outcome> {
             let (mut keys, told) = hotkeys::start(&keys, held, obey, Arc::clone(&waker));
             let dictating = Box::new(move |dictating| keys.iter_mut().for_each(|keys| keys.set_dictating(dictating)));
             let past = past::start(Arc::clone(&waker));
+            let models = models::start(choice, model, mirror, Arc::clone(&waker));
             let live = LiveHandle::spawn(engines, guests, session, waker);
-            Connection { live, asked, told, dictating, past, typing: hands, notices, keep: Box::new(server) }
+            Connection { live, asked, told, dictating, past, models, typing: hands, notices, keep: Box::new(server) }
         }),
         settings,
         source: args.source.file.clone().map(|path| Source::File { path, real_time: true }),

@@ -18,6 +18,7 @@ use crate::{
     session::{Command, LiveHandle, Source, Waker},
     ui::{
         ask::{Ask, Asked},
+        models::{Models, ModelsTold},
         notice::Severity,
         past::{Past, PastTold},
         screen::{SOFTWARE_FRAME_TIME, Screen},
@@ -40,6 +41,8 @@ pub struct Connection {
     pub dictating: Box<dyn FnMut(bool)>,
     /// The dictations of the past, if somebody has them.
     pub past: Option<Past>,
+    /// The models, if somebody has them.
+    pub models: Option<Models>,
     /// What typing into other windows needs of this one.
     pub typing: Option<Typing>,
     /// What went wrong while they were made.
@@ -114,6 +117,7 @@ struct App {
     /// What `dictating` was told.
     was_live: bool,
     past: Option<Past>,
+    models: Option<Models>,
     typing: Option<Typing>,
     /// What is typed, as whoever types was told.
     output: OutputSettings,
@@ -138,9 +142,13 @@ impl App {
         // Blocks come a hundred times a second; asking for a frame a little later joins them into one.
         let frame_time = screen.frame_time;
         let waker: Waker = Arc::new(move || ctx.request_repaint_after(frame_time));
-        let Connection { live: handle, asked, told, dictating, past, typing, notices: more, keep } = connect(waker);
+        let Connection { live: handle, asked, told, dictating, past, models, typing, notices: more, keep } =
+            connect(waker);
         if past.is_some() {
             screen.offer_past();
+        }
+        if models.is_some() {
+            screen.offer_models();
         }
         for notice in notices.into_iter().chain(more) {
             screen.model.say(Severity::Warning, notice);
@@ -157,6 +165,7 @@ impl App {
             dictating,
             was_live: false,
             past,
+            models,
             typing,
             output: settings.output.clone(),
             _keep: keep,
@@ -190,6 +199,24 @@ impl App {
         for ask in self.screen.take_past_asks() {
             if past.ask.try_send(ask).is_err() {
                 self.screen.hear_past(PastTold::Failed("the history does not answer; nothing was done".to_owned()));
+            }
+        }
+    }
+
+    /// Carries questions to whoever has models, and answers back.
+    fn follow_models(&mut self) {
+        let Some(models) = &self.models else { return };
+        for told in models.told.try_iter() {
+            self.screen.hear_models(told);
+        }
+        if self.screen.take_models_stop() {
+            models.stop.store(true, Ordering::SeqCst);
+        }
+        for ask in self.screen.take_models_asks() {
+            if models.ask.try_send(ask).is_err() {
+                let text = "the models do not answer; nothing was done".to_owned();
+                self.screen.hear_models(ModelsTold::Failed(text));
+                self.screen.hear_models(ModelsTold::Done);
             }
         }
     }
@@ -273,6 +300,7 @@ impl eframe::App for App {
         self.obey(ctx);
         self.follow_typing(ctx);
         self.follow_past();
+        self.follow_models();
         self.follow_keys();
         self.send();
     }
@@ -280,6 +308,7 @@ impl eframe::App for App {
     fn ui(&mut self, ui: &mut egui::Ui, _: &mut eframe::Frame) {
         self.screen.ui(ui);
         self.follow_past();
+        self.follow_models();
         self.send();
         let now_secs = ui.input(|input| input.time);
         self.save_when_settled(ui.ctx(), now_secs);

@@ -1,5 +1,7 @@
 //! The whole window without the window: model, view and the commands that come of them.
 
+mod pages;
+
 use std::time::Duration;
 
 use eframe::egui::{
@@ -13,16 +15,16 @@ use crate::{
         model::UiModel,
         notice::Severity,
         panels::{
-            controls::{self, ControlsView},
+            controls::{self, ControlsView, Page},
             decisions::{self, DecisionView},
-            help, notices, past, settings, status,
+            help, models, notices, past, settings, status,
             transcript::{self, TranscriptView},
         },
-        past::{PastAsk, PastTold, PastView},
         recording::Recording,
         theme,
     },
 };
+use pages::Pages;
 
 /// Time between frames while dictation runs: 30 a second at most.
 const FRAME_TIME: Duration = Duration::from_millis(33);
@@ -65,7 +67,7 @@ pub struct Screen {
     controls: ControlsView,
     transcript: TranscriptView,
     decisions: DecisionView,
-    past: PastView,
+    pages: Pages,
     theme_shown: Option<Theme>,
     /// A trace that the button starts keeps the sound too.
     trace_audio: bool,
@@ -85,7 +87,7 @@ impl Screen {
             controls: ControlsView::default(),
             transcript: TranscriptView::default(),
             decisions: DecisionView::default(),
-            past: PastView::default(),
+            pages: Pages::default(),
             theme_shown: None,
             trace_audio: true,
             frame_time: FRAME_TIME,
@@ -119,25 +121,6 @@ impl Screen {
         std::mem::take(&mut self.commands)
     }
 
-    /// Somebody has the dictations of the past: a button opens their page.
-    pub fn offer_past(&mut self) {
-        self.controls.past_open = Some(false);
-    }
-
-    /// What the page of past dictations asks for since the last call.
-    pub fn take_past_asks(&mut self) -> Vec<PastAsk> {
-        self.past.take_asks()
-    }
-
-    /// Takes in what was asked for.
-    pub fn hear_past(&mut self, told: PastTold) {
-        match self.past.hear(told) {
-            None => {}
-            Some(Ok(text)) => self.model.say(Severity::Info, text),
-            Some(Err(text)) => self.model.say(Severity::Warning, text),
-        }
-    }
-
     /// Lays out the whole window.
     pub fn ui(&mut self, ui: &mut Ui) {
         self.follow_theme(ui);
@@ -148,6 +131,7 @@ impl Screen {
         if let Some(engine) = self.model.chosen_engine().and_then(EngineName::parse) {
             self.settings.engine = engine;
         }
+        self.follow_model_change();
         let mut commands = Vec::new();
         self.keys(ui, &mut commands);
         if self.model.recorded().is_none() {
@@ -208,10 +192,15 @@ impl Screen {
             });
         }
         let body = Frame::central_panel(ui.style()).inner_margin(Margin::symmetric(10, 8));
-        let past_open = self.controls.past_open == Some(true);
-        self.past.show(past_open);
-        if past_open {
-            CentralPanel::default().frame(body).show(ui, |ui| past::past_ui(ui, &mut self.past));
+        let page = self.controls.page;
+        self.pages.past.show(page == Some(Page::History));
+        self.pages.models.show(page == Some(Page::Models));
+        if let Some(page) = page {
+            let idle = !self.model.is_live();
+            CentralPanel::default().frame(body).show(ui, |ui| match page {
+                Page::History => past::past_ui(ui, &mut self.pages.past),
+                Page::Models => models::models_ui(ui, &mut self.pages.models, idle),
+            });
             return;
         }
         let height = if self.model.recorded().is_some() { RECORDED_TRANSCRIPT_HEIGHT } else { TRANSCRIPT_HEIGHT };
@@ -284,6 +273,11 @@ impl Screen {
         }
         if pressed(Modifiers::COMMAND, Key::L) {
             self.model.transcript.clear();
+        }
+        for (key, page) in [(Key::H, Page::History), (Key::M, Page::Models)] {
+            if pressed(Modifiers::COMMAND, key) {
+                self.controls.toggle_page(page);
+            }
         }
         if pressed(Modifiers::COMMAND, Key::O) {
             self.controls.toggle_path();

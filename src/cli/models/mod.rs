@@ -3,6 +3,10 @@
 mod describe;
 mod download;
 mod manage;
+mod page;
+mod rows;
+
+pub(super) use page::{ModelPath, start};
 
 use std::path::PathBuf;
 

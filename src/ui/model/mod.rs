@@ -73,6 +73,8 @@ pub struct UiModel {
     engine: Engine,
     run: Run,
     ready: Option<Ready>,
+    /// How often an engine became ready.
+    engines_ready: u64,
     /// The engine that the user asked for and that is not there yet.
     asked_engine: Option<String>,
     /// The engine that the user asked for and got.
@@ -124,6 +126,7 @@ impl UiModel {
         match event {
             Event::Ready(ready) => {
                 self.engine = Engine::Ready;
+                self.engines_ready += 1;
                 if self.asked_engine.take().is_some_and(|asked| asked == ready.name) {
                     self.chosen_engine = Some(ready.name.clone());
                     self.say(Severity::Info, format!("{} computes from here on.", ready.engine.engine));
@@ -293,6 +296,11 @@ impl UiModel {
 
     pub(crate) fn ready(&self) -> Option<&Ready> {
         self.ready.as_ref()
+    }
+
+    /// How often an engine became ready.
+    pub(crate) fn engines_ready(&self) -> u64 {
+        self.engines_ready
     }
 
     /// Name of the engine that is being made ready, or that computes.

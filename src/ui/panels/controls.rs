@@ -20,13 +20,31 @@ use crate::{
 /// Points that the buttons at the right end need, and those below which the word count before them is left out.
 const RIGHT_WIDTH: f32 = 190.0;
 const COUNT_WIDTH: f32 = 330.0;
-/// Points of the button that opens the history.
-const HISTORY_WIDTH: f32 = 64.0;
+/// Points of a button that opens a page.
+const PAGE_WIDTH: f32 = 64.0;
 /// Points that everything but its title needs above a recorded run.
 const RECORDED_WIDTH: f32 = 420.0;
 
 /// How often the devices are listed anew while their list is open.
 const DEVICES_EVERY_SECS: f64 = 2.0;
+
+/// What can stand in the place of transcript and decisions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Page {
+    /// Dictations of the past.
+    History,
+    /// Models.
+    Models,
+}
+
+impl Page {
+    fn title(self) -> (&'static str, &'static str) {
+        match self {
+            Self::History => ("History", "What was dictated before (Ctrl+H)"),
+            Self::Models => ("Models", "What can transcribe, and what it costs here (Ctrl+M)"),
+        }
+    }
+}
 
 /// What the bar keeps between frames.
 #[derive(Debug, Default)]
@@ -37,8 +55,9 @@ pub(crate) struct ControlsView {
     path: Option<String>,
     pub(crate) settings_open: bool,
     pub(crate) help_open: bool,
-    /// Whether the page of past dictations is open; `None` where nobody has them.
-    pub(crate) past_open: Option<bool>,
+    /// Pages that can be opened, and the one that is.
+    pub(crate) pages: Vec<Page>,
+    pub(crate) page: Option<Page>,
 }
 
 impl ControlsView {
@@ -47,11 +66,14 @@ impl ControlsView {
         self.path = if self.path.is_some() { None } else { Some(String::new()) };
     }
 
+    /// Opens a page if somebody has what it shows, or closes it.
+    pub(crate) fn toggle_page(&mut self, page: Page) {
+        self.page = Some(page).filter(|page| self.page != Some(*page) && self.pages.contains(page));
+    }
+
     /// Closes what lies open; true if there was something.
     pub(crate) fn close_one(&mut self) -> bool {
-        self.path.take().is_some()
-            || std::mem::take(&mut self.settings_open)
-            || self.past_open.as_mut().is_some_and(std::mem::take)
+        self.path.take().is_some() || std::mem::take(&mut self.settings_open) || self.page.take().is_some()
     }
 }
 
@@ -79,17 +101,18 @@ pub(crate) fn controls_ui(
         trace_button(ui, model, trace_audio, commands);
         ui.separator();
         text_buttons(ui, model, transcript);
-        let width = RIGHT_WIDTH + if view.past_open.is_some() { HISTORY_WIDTH } else { 0.0 };
+        let width = RIGHT_WIDTH + PAGE_WIDTH * view.pages.len() as f32;
         at_the_right(ui, width, |ui| {
             help_button(ui, view);
             let gear = Button::new("Settings").selected(view.settings_open);
             if ui.add(gear).on_hover_text("Windows, features, punctuation (Ctrl+,)").clicked() {
                 view.settings_open = !view.settings_open;
             }
-            if let Some(open) = &mut view.past_open
-                && ui.add(Button::new("History").selected(*open)).on_hover_text("What was dictated before").clicked()
-            {
-                *open = !*open;
+            for page in view.pages.clone().into_iter().rev() {
+                let (title, hint) = page.title();
+                if ui.add(Button::new(title).selected(view.page == Some(page))).on_hover_text(hint).clicked() {
+                    view.toggle_page(page);
+                }
             }
             theme_button(ui, settings);
         });

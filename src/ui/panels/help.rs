@@ -5,19 +5,21 @@ use eframe::egui::{Grid, Id, Modal, RichText, Ui, vec2};
 use crate::ui::theme::Palette;
 
 /// Keys and what they do.
-const SHORTCUTS: [(&str, &str); 14] = [
+const SHORTCUTS: [(&str, &str); 16] = [
     ("Space", "Start or stop dictation (when no button or field has the focus)"),
     ("F", "Freeze or release the time axis"),
     ("+  −", "Zoom the time axis; also Ctrl and the wheel"),
     ("←  →", "Previous and next decision, with its record"),
     ("PgUp  PgDn", "Move a frozen time axis by a page"),
     ("Home  End", "Move it to its beginning or its end"),
-    ("Esc", "Close the record, the settings or this list; else cancel dictation"),
+    ("Esc", "Close the record, the settings, a page or this list; else cancel dictation"),
     ("Ctrl+C", "Copy the words selected, else all committed text"),
     ("Ctrl+L", "Clear the transcript"),
     ("Ctrl+Z", "Bring the cleared transcript back"),
     ("Ctrl+O", "Open a recording"),
     ("Ctrl+T", "Start or end a trace"),
+    ("Ctrl+H", "Past dictations"),
+    ("Ctrl+M", "Models"),
     ("Ctrl+,", "Settings"),
     ("?", "This list"),
 ];

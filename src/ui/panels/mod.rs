@@ -9,6 +9,7 @@ pub(crate) mod decisions;
 pub(crate) mod help;
 mod line_breaks;
 mod meter;
+pub(crate) mod models;
 pub(crate) mod notices;
 pub(crate) mod past;
 pub(crate) mod settings;
