@@ -11,7 +11,10 @@ use dictoscope::{
     ui::{ModelCost, ModelPlace, ModelRow, ModelsAsk, ModelsTold, Screen},
 };
 use eframe::egui::accesskit::Role;
-use egui_kittest::{Harness, kittest::{NodeT as _, Queryable as _}};
+use egui_kittest::{
+    Harness,
+    kittest::{NodeT as _, Queryable as _},
+};
 use ui_fixture::{fresh, ready};
 
 fn row(name: &str, place: ModelPlace, chosen: bool) -> ModelRow {

@@ -5,7 +5,7 @@ mod ui_fixture;
 use dictoscope::{
     config::Theme,
     session::{Event, LevelSnapshot, PlotItem},
-    ui::{Part, Screen},
+    ui::{ModelCost, ModelPlace, ModelRow, ModelsTold, Part, Screen},
     units::SampleIdx,
 };
 use eframe::egui::{CentralPanel, LayerId, Pos2, Ui, pos2};
@@ -70,6 +70,43 @@ fn whole_window_while_dictating() {
 #[test]
 fn small_window_before_the_first_word() {
     both("window_empty", |theme| window(fresh(theme), [640.0, 440.0]));
+}
+
+#[test]
+fn page_of_models() {
+    let row = |name: &str, place, chosen, facts: &[(&'static str, &str)]| ModelRow {
+        name: name.into(),
+        place,
+        chosen,
+        line: format!("{name} in a line"),
+        facts: facts.iter().map(|(about, fact)| (*about, (*fact).to_owned())).collect(),
+        fault: None,
+    };
+    let facts = [("Memory", "about 151 MB while it runs"), ("Languages", "en"), ("Durations", "0, 1, 2, 3, 4")];
+    let cost = |engine: &str, cost| ModelsTold::Cost { name: "built-in".into(), engine: engine.into(), cost };
+    let fast = ModelCost { encode_ms: 81.0, step_ms: 0.25, real_time_factor: 0.031 };
+    let told = [
+        ModelsTold::List(vec![
+            row("built-in", ModelPlace::BuiltIn, true, &facts),
+            row("desk", ModelPlace::Kept, false, &[]),
+            row("far", ModelPlace::ToFetch, false, &[]),
+        ]),
+        cost("rten", Ok(fast)),
+        cost("tensorrt", Err("there is no GPU here".into())),
+        ModelsTold::Progress { share: Some(0.25), text: "encoder.onnx: 25 %".into() },
+    ];
+    both("models", |theme| {
+        let mut screen = fresh(theme);
+        screen.offer_models();
+        let mut harness = window(screen, [860.0, 460.0]);
+        harness.get_by_label("Models").click();
+        harness.run_steps(2);
+        for told in told.clone() {
+            harness.state_mut().hear_models(told);
+        }
+        harness.run_steps(3);
+        harness
+    });
 }
 
 #[test]

@@ -220,3 +220,105 @@ impl Desk {
         })))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::{
+        cli::args::ModelArgs,
+        config::Settings,
+        ui::{ModelPlace, ModelRow},
+    };
+
+    struct Room {
+        folder: TempDir,
+        desk: Desk,
+        told: crossbeam_channel::Receiver<ModelsTold>,
+    }
+
+    impl Room {
+        fn new() -> Self {
+            let folder = TempDir::new().expect("a folder");
+            let (tell, told) = bounded(CHANNEL);
+            let desk = Desk {
+                library: Library::new(folder.path().join("models")),
+                choice: ModelArgs::default().over(&Settings::default()),
+                path: Arc::default(),
+                before: None,
+                mirror: None,
+                stop: Arc::default(),
+                tell,
+                waker: Arc::new(|| ()),
+            };
+            Self { folder, desk, told }
+        }
+
+        fn ask(&mut self, ask: &ModelsAsk) -> Vec<ModelsTold> {
+            assert!(self.desk.answer(ask).is_ok());
+            let mut told: Vec<_> = self.told.try_iter().collect();
+            assert_eq!(told.pop(), Some(ModelsTold::Done));
+            told
+        }
+
+        /// The row of a name as it was told last.
+        fn row(&mut self, name: &str) -> Option<ModelRow> {
+            let rows = self.ask(&ModelsAsk::List).into_iter().filter_map(|told| match told {
+                ModelsTold::Row(row) if row.name == name => Some(row),
+                _ => None,
+            });
+            rows.last()
+        }
+    }
+
+    #[test]
+    fn a_model_is_added_measured_used_given_back_and_forgotten() {
+        let mut room = Room::new();
+        // A copy: a contract is written beside the model.
+        let path = room.folder.path().join("sherpa");
+        fs::create_dir(&path).expect("a folder");
+        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/models/sherpa");
+        for file in fs::read_dir(shipped).expect("the fixture").flatten() {
+            fs::copy(file.path(), path.join(file.file_name())).expect("a copy");
+        }
+        assert!(room.row(BUILT_IN).expect("a row").chosen);
+        room.ask(&ModelsAsk::Add { path: path.clone() });
+        let row = room.row("sherpa").expect("a row");
+        assert!(row.place == ModelPlace::Elsewhere && !row.chosen && row.fault.is_none(), "{row:?}");
+        assert!(row.facts.contains(&("Vocabulary", "30 pieces and blank".to_owned())), "{row:?}");
+
+        let name = "sherpa".to_owned();
+        let costs = room.ask(&ModelsAsk::Measure { name: name.clone() });
+        assert_eq!(costs.len(), EngineName::ALL.len());
+        let measured =
+            |cost: &ModelsTold| matches!(cost, ModelsTold::Cost { engine, cost: Ok(_), .. } if engine == "rten");
+        assert!(costs.iter().any(measured), "{costs:?}");
+
+        let used = room.ask(&ModelsAsk::Use { name: name.clone() });
+        let [ModelsTold::Readable { path: Some(used) }] = &used[..] else { panic!("{used:?}") };
+        assert_eq!(room.desk.in_use().as_ref(), Some(used));
+        assert!(room.row("sherpa").expect("a row").chosen);
+        let refused = room.ask(&ModelsAsk::Remove { name: name.clone() });
+        assert!(matches!(&refused[0], ModelsTold::Failed(text) if text.contains("in use")), "{refused:?}");
+
+        room.ask(&ModelsAsk::Undo);
+        assert_eq!(room.desk.in_use(), None);
+        room.ask(&ModelsAsk::Remove { name });
+        assert!(room.row("sherpa").is_none() && path.join("encoder.onnx").is_file(), "only the name goes");
+    }
+
+    #[test]
+    fn the_model_of_a_flag_is_listed_by_its_path_and_a_missing_one_says_why() {
+        let mut room = Room::new();
+        let gone = room.folder.path().join("gone");
+        room.desk.set(Some(gone.clone()));
+        let row = room.row(&gone.display().to_string()).expect("a row");
+        assert!(row.chosen && row.place == ModelPlace::Given && row.fault.is_some(), "{row:?}");
+        let told = room.ask(&ModelsAsk::Use { name: "nothing".to_owned() });
+        assert!(matches!(&told[0], ModelsTold::Failed(text) if text.contains("nothing")), "{told:?}");
+        assert_eq!(room.desk.in_use(), Some(gone), "the one before stays");
+    }
+}
