@@ -8,6 +8,7 @@ mod export;
 mod line;
 mod reader;
 mod writer;
+mod written;
 
 use std::path::PathBuf;
 

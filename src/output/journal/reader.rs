@@ -46,6 +46,9 @@ pub struct Summary {
     pub ended: bool,
 }
 
+/// Milliseconds since 1970 of 2025 UTC. No dictation is older: a clock that says so was not set.
+const CLOCK_WENT: i64 = 1_735_689_600_000;
+
 /// How long dictations are kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Retention {
@@ -222,8 +225,9 @@ impl Journal {
         let kept = Duration::from_hours(24 * u64::from(days)).as_millis() as i64;
         let mut deleted = 0;
         for id in self.ids()? {
-            // What cannot be read is no reason to delete it.
-            if self.read(&id).is_ok_and(|dictation| now - dictation.at > kept) {
+            // What cannot be read is no reason to delete it, nor is a clock that stood at its beginning.
+            let is_old = |at: i64| at > CLOCK_WENT && now - at > kept;
+            if self.read(&id).is_ok_and(|dictation| is_old(dictation.at)) {
                 self.delete(&id)?;
                 deleted += 1;
             }

@@ -4,14 +4,20 @@ use std::{
     fs::{self, File, OpenOptions},
     io::{self, Write},
     path::{Path, PathBuf},
+    sync::Arc,
     thread::{self, JoinHandle},
+    time::Duration,
 };
 
 use crossbeam_channel::{Receiver, Sender, TrySendError};
 
 use crate::{
     engine::EngineInfo,
-    output::journal::{Journal, JournalChange, JournalError, JournalLine, JournalWord, line::FORMAT},
+    output::journal::{
+        Journal, JournalChange, JournalError, JournalLine, JournalWord,
+        line::FORMAT,
+        written::{Done, Written},
+    },
     session::{Probe, Stage},
     text::{CaredWord, TextCare},
     units::{EncIdx, SAMPLE_RATE_HZ},
@@ -19,6 +25,8 @@ use crate::{
 
 /// Lines that may wait for a slow disk: more than an hour of dictation.
 const LINES: usize = 16_384;
+/// Inference waits no longer than this for the kernel to have a line. It mostly takes a tenth of a millisecond.
+const WRITE_LIMIT: Duration = Duration::from_millis(250);
 
 /// What the thread does with a line.
 enum Order {
@@ -52,6 +60,11 @@ struct Running {
     path: PathBuf,
     orders: Option<Sender<Order>>,
     thread: Option<JoinHandle<io::Result<()>>>,
+    /// Lines handed over.
+    sent: u64,
+    written: Arc<Written>,
+    /// A line was waited for in vain: until the thread has caught up none is waited for.
+    behind: bool,
 }
 
 impl JournalWriter {
@@ -117,7 +130,11 @@ impl JournalWriter {
         let Some(file) = &mut self.file else { return };
         let Some(orders) = &file.orders else { return };
         let reason = match orders.try_send(order) {
-            Ok(()) => return,
+            Ok(()) => {
+                file.sent += 1;
+                file.wait();
+                return;
+            }
             Err(TrySendError::Full(_)) => "the disk is too slow".to_owned(),
             Err(TrySendError::Disconnected(_)) => {
                 file.finish().err().map_or_else(|| "its thread ended".to_owned(), |error| error.to_string())
@@ -167,7 +184,7 @@ impl Probe for JournalWriter {
         // A thread that ended early met an error that no line has told yet.
         if self.fault.is_none()
             && let Some(file) = &mut self.file
-            && file.thread.as_ref().is_some_and(JoinHandle::is_finished)
+            && file.written.has_ended()
             && let Err(error) = file.finish()
         {
             return Some(format!("{}: the journal is incomplete: {error}", file.path.display()));
@@ -194,8 +211,17 @@ impl Running {
         let (path, mut file) = new_file(&journal.folder).map_err(io)?;
         write_line(&mut file, begin).map_err(io)?;
         let (orders, receiver) = crossbeam_channel::bounded(LINES);
-        let thread = thread::Builder::new().name("journal".to_owned()).spawn(move || write_all(&mut file, &receiver));
-        Ok(Self { path, orders: Some(orders), thread: Some(thread.map_err(io)?) })
+        let written = Arc::<Written>::default();
+        let done = Done(Arc::clone(&written));
+        let work = move || write_all(&mut file, &receiver, &done);
+        let thread = Some(thread::Builder::new().name("journal".to_owned()).spawn(work).map_err(io)?);
+        Ok(Self { path, orders: Some(orders), thread, sent: 0, written, behind: false })
+    }
+
+    /// Waits a moment for the kernel to have all lines: what is shown after this outlives the program.
+    fn wait(&mut self) {
+        let limit = if self.behind { Duration::ZERO } else { WRITE_LIMIT };
+        self.behind = !self.written.reached(self.sent, limit);
     }
 
     /// Waits for the last line; the first error that writing met.
@@ -207,7 +233,7 @@ impl Running {
 }
 
 /// Body of the thread "journal".
-fn write_all(file: &mut File, orders: &Receiver<Order>) -> io::Result<()> {
+fn write_all(file: &mut File, orders: &Receiver<Order>, done: &Done) -> io::Result<()> {
     for order in orders {
         match order {
             Order::Write(line) => write_line(file, &line)?,
@@ -216,6 +242,7 @@ fn write_all(file: &mut File, orders: &Receiver<Order>) -> io::Result<()> {
                 file.sync_data()?;
             }
         }
+        done.line();
     }
     Ok(())
 }
