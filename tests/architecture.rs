@@ -9,28 +9,29 @@ use std::{
 /// Each module and the modules it may name. Down is the way the data goes.
 const MAY_NAME: &[(&str, &[&str])] = &[
     ("units", &[]),
-    ("download", &[]),
-    ("remote", &[]),
+    ("private", &[]),
+    ("download", &["private"]),
+    ("remote", &["private"]),
     ("hotkeys", &["remote"]),
-    ("packages", &["download"]),
+    ("packages", &["download", "private"]),
     ("audio", &["units"]),
     ("features", &["audio", "units"]),
-    ("engine", &["features", "units"]),
-    ("models", &["download", "engine", "features", "units"]),
+    ("engine", &["features", "units", "private"]),
+    ("models", &["download", "engine", "features", "units", "private"]),
     ("decode", &["models", "engine", "features", "units"]),
     ("session", &["decode", "models", "engine", "features", "audio", "units"]),
     ("text", &["decode"]),
-    ("output", &["text", "session", "decode", "engine", "units"]),
-    ("trace", &["session", "decode", "models", "engine", "features", "audio", "units"]),
+    ("output", &["text", "session", "decode", "engine", "units", "private"]),
+    ("trace", &["session", "decode", "models", "engine", "features", "audio", "units", "private"]),
     ("parity", &["trace", "session", "decode", "models", "engine", "features", "audio", "units"]),
-    ("config", &["output", "hotkeys", "text", "session", "decode", "features", "units"]),
+    ("config", &["output", "hotkeys", "text", "session", "decode", "features", "units", "private"]),
     // Never audio, features or engine: what it draws comes through the session.
     ("ui", &["text", "session", "decode", "units", "config"]),
     (
         "cli",
         &[
             "ui", "parity", "trace", "config", "session", "decode", "models", "engine", "features", "audio", "units",
-            "output", "packages", "download", "remote", "hotkeys", "text",
+            "output", "packages", "download", "remote", "hotkeys", "text", "private",
         ],
     ),
 ];

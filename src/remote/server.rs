@@ -14,7 +14,10 @@ use std::{
 
 use interprocess::local_socket::{GenericFilePath, Listener, ListenerOptions, Stream, prelude::*};
 
-use crate::remote::{MOST_BYTES, Order, RemoteError, Reply, socket};
+use crate::{
+    private,
+    remote::{MOST_BYTES, Order, RemoteError, Reply, socket},
+};
 
 /// Who says nothing for so long is not listened to any more.
 const LIMIT: Duration = Duration::from_secs(2);
@@ -34,7 +37,7 @@ impl Server {
         let path = socket(folder);
         let io = |source| RemoteError::Io { path: path.clone(), source };
         if !cfg!(windows) {
-            fs::create_dir_all(folder).map_err(io)?;
+            private::folder(folder).map_err(io)?;
         }
         let name = path.as_path().to_fs_name::<GenericFilePath>().map_err(io)?;
         if Stream::connect(name.borrow()).is_ok() {
