@@ -54,6 +54,36 @@ const THREADED: &[(&str, &str)] = &[
     ("session/worker.rs", "is the inference thread"),
 ];
 
+/// Files with `unsafe`, and how many blocks of it: one more is somebody's decision.
+const UNSAFE: &[(&str, usize)] = &[("engine/tensorrt/ffi.rs", 9), ("ui/window.rs", 1)];
+
+#[test]
+fn unsafe_stands_in_the_named_files_alone_and_each_says_why_it_may() {
+    let mut faults = Vec::new();
+    for (file, text) in sources() {
+        let lines: Vec<&str> = text.lines().collect();
+        let blocks: Vec<usize> =
+            (0..lines.len()).filter(|at| is_unsafe(&code_of(lines[*at])) && !lines[*at].contains("unsafe_code")).collect();
+        let allowed = UNSAFE.iter().find(|(name, _)| *name == file).map_or(0, |(_, count)| *count);
+        if blocks.len() != allowed {
+            faults.push(format!("{file}: {} blocks of unsafe, expected {allowed}", blocks.len()));
+        }
+        for at in blocks {
+            // Above it, with nothing but the rest of the remark and attributes between.
+            let above = lines[..at].iter().rev().take_while(|line| line.trim().starts_with(['/', '#']));
+            if !above.clone().any(|line| line.contains("// SAFETY: ")) {
+                faults.push(format!("{file}: line {}: unsafe without // SAFETY:", at + 1));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "\n{}", faults.join("\n"));
+}
+
+/// Whether a line begins a block, function or implementation; a type of a pointer to an unsafe function is none.
+fn is_unsafe(code: &str) -> bool {
+    ["unsafe {", "unsafe impl", "unsafe fn"].iter().any(|begin| code.contains(begin))
+}
+
 #[test]
 fn modules_name_only_modules_to_their_left() {
     let faults: Vec<String> = sources().iter().flat_map(|(file, text)| misnamed(file, text)).collect();

@@ -3,7 +3,7 @@
 //! They lie in a folder beside the trace and are whole `.npy` files at any time.
 
 use std::{
-    fs, io,
+    io,
     path::{Path, PathBuf},
 };
 
