@@ -62,8 +62,9 @@ fn unsafe_stands_in_the_named_files_alone_and_each_says_why_it_may() {
     let mut faults = Vec::new();
     for (file, text) in sources() {
         let lines: Vec<&str> = text.lines().collect();
-        let blocks: Vec<usize> =
-            (0..lines.len()).filter(|at| is_unsafe(&code_of(lines[*at])) && !lines[*at].contains("unsafe_code")).collect();
+        let blocks: Vec<usize> = (0..lines.len())
+            .filter(|at| is_unsafe(&code_of(lines[*at])) && !lines[*at].contains("unsafe_code"))
+            .collect();
         let allowed = UNSAFE.iter().find(|(name, _)| *name == file).map_or(0, |(_, count)| *count);
         if blocks.len() != allowed {
             faults.push(format!("{file}: {} blocks of unsafe, expected {allowed}", blocks.len()));
