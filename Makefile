@@ -5,12 +5,13 @@ CARGO ?= cargo
 BENCH_FILE ?= assets/clips/story.flac
 BENCH_ARGS ?=
 
-.PHONY: help run test setup setup-test setup-package package deb appimage stage check-package check fmt clippy clippy-tensorrt doc unit recipe bench parity model
+.PHONY: help run test setup setup-test setup-package package deb appimage stage check-package check fmt clippy clippy-tensorrt doc deny unit recipe bench parity model
 
 help:
 	@echo "make run         install what is missing, build, open the window"
 	@echo "make test        install what the tests need, then make check and make recipe"
-	@echo "make check       formatting, clippy, documentation, tests; warnings are errors"
+	@echo "make check       formatting, clippy, documentation, licences, tests; warnings are errors"
+	@echo "make deny        licences and sources of all crates, and RustSec's advisories where they can be fetched"
 	@echo "make setup       system packages for building and running (Debian, Ubuntu)"
 	@echo "make setup-test  the same with those of the tests"
 	@echo "make recipe      tests of the training recipe and of the reference, in Python; 2.8 GB of packages on the first run"
@@ -36,7 +37,7 @@ setup-test:
 	@sh scripts/setup-debian.sh test
 
 # The quick ones first.
-check: fmt clippy doc unit
+check: fmt clippy doc deny unit
 
 fmt:
 	$(CARGO) fmt --check
@@ -46,6 +47,9 @@ clippy:
 
 doc:
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --document-private-items
+
+deny:
+	@sh scripts/deny.sh
 
 # The tests of engines load their libraries; those of TensorRT are there for Linux on x86-64 only. Tests are built with the feature and
 # clippy and the documentation without, so that both are compiled and no crate is built for both.

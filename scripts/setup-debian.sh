@@ -43,6 +43,7 @@ imagemagick                   screenshots
 x11-utils                     asks the screen about windows
 pulseaudio-utils              plays into the virtual microphone
 sox                           makes and measures sound
+strace                        sees whether a program asks the network
 dbus-daemon|dbus              a session bus for the portal that tests stand in for
 '
 package_packages='

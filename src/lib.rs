@@ -17,7 +17,7 @@
 //!   -> ui, cli   what a person sees
 //! ```
 //!
-//! Beside them `remote`, by which a second program gives orders to the one that runs, `hotkeys`, keys that become such orders, and `download` and `packages`, which fetch libraries of engines when they are asked for.
+//! Beside them `remote`, by which a second program gives orders to the one that runs, `hotkeys`, keys that become such orders, `download` and `packages`, which fetch libraries of engines when they are asked for, and `private`, files that their user alone can read.
 //!
 //! `tests/architecture.rs` keeps this order.
 
@@ -33,6 +33,7 @@ pub mod models;
 pub mod output;
 pub mod packages;
 pub mod parity;
+pub mod private;
 pub mod remote;
 pub mod session;
 pub mod text;

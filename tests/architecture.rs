@@ -9,28 +9,29 @@ use std::{
 /// Each module and the modules it may name. Down is the way the data goes.
 const MAY_NAME: &[(&str, &[&str])] = &[
     ("units", &[]),
-    ("download", &[]),
-    ("remote", &[]),
+    ("private", &[]),
+    ("download", &["private"]),
+    ("remote", &["private"]),
     ("hotkeys", &["remote"]),
-    ("packages", &["download"]),
+    ("packages", &["download", "private"]),
     ("audio", &["units"]),
     ("features", &["audio", "units"]),
-    ("engine", &["features", "units"]),
-    ("models", &["download", "engine", "features", "units"]),
+    ("engine", &["features", "units", "private"]),
+    ("models", &["download", "engine", "features", "units", "private"]),
     ("decode", &["models", "engine", "features", "units"]),
     ("session", &["decode", "models", "engine", "features", "audio", "units"]),
     ("text", &["decode"]),
-    ("output", &["text", "session", "decode", "engine", "units"]),
-    ("trace", &["session", "decode", "models", "engine", "features", "audio", "units"]),
+    ("output", &["text", "session", "decode", "engine", "units", "private"]),
+    ("trace", &["session", "decode", "models", "engine", "features", "audio", "units", "private"]),
     ("parity", &["trace", "session", "decode", "models", "engine", "features", "audio", "units"]),
-    ("config", &["output", "hotkeys", "text", "session", "decode", "features", "units"]),
+    ("config", &["output", "hotkeys", "text", "session", "decode", "features", "units", "private"]),
     // Never audio, features or engine: what it draws comes through the session.
     ("ui", &["text", "session", "decode", "units", "config"]),
     (
         "cli",
         &[
             "ui", "parity", "trace", "config", "session", "decode", "models", "engine", "features", "audio", "units",
-            "output", "packages", "download", "remote", "hotkeys", "text",
+            "output", "packages", "download", "remote", "hotkeys", "text", "private",
         ],
     ),
 ];
@@ -52,6 +53,37 @@ const THREADED: &[(&str, &str)] = &[
     ("session/stopwatch.rs", "times the stages for guests"),
     ("session/worker.rs", "is the inference thread"),
 ];
+
+/// Files with `unsafe`, and how many blocks of it: one more is somebody's decision.
+const UNSAFE: &[(&str, usize)] = &[("engine/tensorrt/ffi.rs", 9), ("ui/window.rs", 1)];
+
+#[test]
+fn unsafe_stands_in_the_named_files_alone_and_each_says_why_it_may() {
+    let mut faults = Vec::new();
+    for (file, text) in sources() {
+        let lines: Vec<&str> = text.lines().collect();
+        let blocks: Vec<usize> = (0..lines.len())
+            .filter(|at| is_unsafe(&code_of(lines[*at])) && !lines[*at].contains("unsafe_code"))
+            .collect();
+        let allowed = UNSAFE.iter().find(|(name, _)| *name == file).map_or(0, |(_, count)| *count);
+        if blocks.len() != allowed {
+            faults.push(format!("{file}: {} blocks of unsafe, expected {allowed}", blocks.len()));
+        }
+        for at in blocks {
+            // Above it, with nothing but the rest of the remark and attributes between.
+            let above = lines[..at].iter().rev().take_while(|line| line.trim().starts_with(['/', '#']));
+            if !above.clone().any(|line| line.contains("// SAFETY: ")) {
+                faults.push(format!("{file}: line {}: unsafe without // SAFETY:", at + 1));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "\n{}", faults.join("\n"));
+}
+
+/// Whether a line begins a block, function or implementation; a type of a pointer to an unsafe function is none.
+fn is_unsafe(code: &str) -> bool {
+    ["unsafe {", "unsafe impl", "unsafe fn"].iter().any(|begin| code.contains(begin))
+}
 
 #[test]
 fn modules_name_only_modules_to_their_left() {

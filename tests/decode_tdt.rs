@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use dictoscope::{
-    decode::{Decision, Punctuation, TdtDecoder, TdtRules},
+    decode::{Decision, Punctuation, TdtDecoder, TdtRules, Vocabulary, WordToken, text_of, words_from_tokens},
     engine::{EncoderOutput, JointLogits, ScriptedEngine, TokenId},
     units::EncIdx,
 };
@@ -209,4 +209,68 @@ proptest! {
         let (parts, _) = decode(&mut ScriptedEngine::new(TokenId(BLANK), hashed(seed)), &chunks);
         prop_assert_eq!(whole, parts);
     }
+
+    #[test]
+    fn the_cursor_goes_on_and_a_copy_of_the_state_changes_nothing(
+        seed in any::<u64>(),
+        total in 1..60_u64,
+        copies in prop::collection::vec(any::<bool>(), 1..30),
+    ) {
+        let encoded = frames(0, total);
+        let mut engine = ScriptedEngine::new(TokenId(BLANK), hashed(seed));
+        let (alone, _) = decode(&mut ScriptedEngine::new(TokenId(BLANK), hashed(seed)), &[total]);
+        let mut decoder = TdtDecoder::new(rules(Vec::new()), EncIdx(0));
+        let (mut decisions, mut copies) = (Vec::new(), copies.iter().cycle());
+        loop {
+            if *copies.next().unwrap() {
+                // As the grey tail does: on the same engine, to the end.
+                let mut tail = decoder.clone();
+                while tail.step(&encoded, encoded.end(), &mut engine).unwrap().is_some() {}
+            }
+            let before = decoder.cursor();
+            let Some(decision) = decoder.step(&encoded, encoded.end(), &mut engine).unwrap() else { break };
+            prop_assert_eq!(decision.frame, before);
+            prop_assert_eq!(decoder.cursor().0, before.0 + u64::from(decision.advance));
+            decisions.push(decision);
+            prop_assert!(decisions.len() as u64 <= total * 10, "no end");
+        }
+        prop_assert!(decoder.cursor() >= encoded.end());
+        for frame in 0..total {
+            prop_assert!(decisions.iter().filter(|decision| decision.frame.0 == frame).count() <= 10);
+        }
+        prop_assert_eq!(decisions, alone);
+    }
+
+    #[test]
+    fn words_hold_the_text_of_their_tokens_and_their_times_go_on(
+        tokens in prop::collection::vec((0..PIECES.len() as u32, 0..5_u32, 0..4_u64), 0..40),
+    ) {
+        let vocabulary = Vocabulary::parse("v", &PIECES.join("\n"), PIECES.len()).unwrap();
+        let mut frame = 0;
+        let tokens: Vec<WordToken> = tokens
+            .iter()
+            .map(|(token, duration, gap)| {
+                let at = frame + gap;
+                frame = at + u64::from(*duration);
+                let decision = Decision { token: TokenId(*token), frame: EncIdx(at), duration: *duration, ..blank() };
+                WordToken::from_decision(&decision, &vocabulary)
+            })
+            .collect();
+        let words = words_from_tokens(&tokens, &vocabulary, false, EncIdx(frame));
+        // A mark alone is a word of nothing, which keeps the space before what follows it.
+        let (joined, whole) = (text_of(&words), vocabulary.text(tokens.iter().map(|token| token.token)));
+        prop_assert!(joined.split_whitespace().eq(whole.split_whitespace()), "{:?} {:?}", joined, whole);
+        prop_assert!(words.iter().all(|word| word.start <= word.end && word.end <= EncIdx(frame)));
+        prop_assert!(words.windows(2).all(|pair| pair[0].start <= pair[1].start && pair[0].end <= pair[1].start));
+        let spoken = tokens.iter().filter(|token| !vocabulary.is_silent(token.token));
+        prop_assert_eq!(words.iter().flat_map(|word| &word.tokens).collect::<Vec<_>>(), spoken.collect::<Vec<_>>());
+    }
+}
+
+const PIECES: [&str; 10] = ["▁the", "▁c", "our", "se", "▁", "a", "'", "▁it", "s", "<unk>"];
+
+/// A decision of which only token and time matter.
+fn blank() -> Decision {
+    let mut engine = ScriptedEngine::new(TokenId(BLANK), script("E"));
+    decode(&mut engine, &[1]).0.remove(0)
 }

@@ -84,3 +84,22 @@ fn nonsense_is_refused_and_silence_is_not_waited_for() {
     assert_eq!(ask(folder.path(), &Order::Status).unwrap(), Reply::Done { state: "ready".to_owned() });
     assert_eq!(*told.lock().unwrap(), [Order::Status]);
 }
+
+#[test]
+fn who_drips_is_not_waited_for() {
+    let folder = TempDir::new().unwrap();
+    let (_server, _) = server(&folder);
+    let mut slow = UnixStream::connect(folder.path().join("dictoscope.sock")).unwrap();
+    slow.write_all(b"{").unwrap();
+    let drip = std::thread::spawn(move || {
+        // Far longer than anybody is listened to; the server hangs up before.
+        (0..60)
+            .take_while(|_| {
+                std::thread::sleep(std::time::Duration::from_millis(300));
+                slow.write_all(b" ").is_ok()
+            })
+            .count()
+    });
+    ask(folder.path(), &Order::Status).unwrap();
+    assert!(drip.join().unwrap() < 40);
+}

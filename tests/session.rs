@@ -9,7 +9,7 @@ use common::{
 use dictoscope::{
     audio::{AudioBlock, blocks_from},
     decode::{Punctuation, text_of},
-    session::{EndReason, FeatureNorm, SessionError, Setting, TopK, WindowSettings},
+    session::{EndReason, FeatureNorm, SessionError, SessionSettings, Setting, TopK, WindowSettings},
     units::{EncIdx, SampleIdx},
 };
 use proptest::prelude::*;
@@ -205,5 +205,32 @@ proptest! {
         prop_assert_eq!(cut.decisions, even.decisions);
         prop_assert_eq!(cut.windows, even.windows);
         prop_assert_eq!(cut.words, even.words);
+    }
+
+    #[test]
+    fn every_frame_is_committed_once_and_in_order_whatever_the_windows(
+        hop_secs in 0.08..3.0_f64,
+        left_secs in 0.0..6.0_f64,
+        right_secs in 0.0..3.0_f64,
+        samples in 0..110_000_usize,
+    ) {
+        let window = WindowSettings { left_secs, hop_secs, right_secs };
+        let all: Vec<f32> = audio(7.0).iter().flat_map(|block| block.samples().to_vec()).take(samples).collect();
+        let heard = run(
+            &mut session(engine(YES, &vocabulary()), SessionSettings { window, ..settings(0.0) }),
+            blocks_from(SampleIdx(0), &all),
+        );
+        let mut at = EncIdx(0);
+        for window in &heard.windows {
+            prop_assert_eq!(window.commit_from, at);
+            prop_assert!(window.commit_to >= at, "{:?}", window);
+            at = window.commit_to;
+        }
+        prop_assert_eq!(at.0, (samples as u64).div_ceil(1280), "all of it, and no frame more");
+        // The script knows nothing of windows: one of a second and one of a frame see the same.
+        let whole = run(&mut session(engine(YES, &vocabulary()), settings(2.0)), blocks_from(SampleIdx(0), &all));
+        let path = |heard: &Heard| -> Vec<_> { heard.decisions.iter().map(|d| (d.frame, d.token, d.duration)).collect() };
+        prop_assert_eq!(path(&heard), path(&whole));
+        prop_assert_eq!(heard.text(), whole.text());
     }
 }

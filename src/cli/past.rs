@@ -1,6 +1,6 @@
 //! The thread that has the dictations of the window's history page: it alone reads and deletes files for it.
 
-use std::{fs, io::Write as _, path::PathBuf, thread};
+use std::{io::Write as _, path::PathBuf, thread};
 
 use anyhow::Context;
 use crossbeam_channel::bounded;
@@ -10,6 +10,7 @@ use crate::{
     cli::history::journal,
     config::data_folder,
     output::{ExportFormat, Journal, Summary, export},
+    private,
     session::Waker,
     ui::{Past, PastAsk, PastRow, PastTold},
 };
@@ -76,17 +77,13 @@ fn write(journal: &Journal, id: &str, ending: &str) -> anyhow::Result<PathBuf> {
     let text = export(&journal.read(id)?, format);
     let folder =
         data_folder().context("no folder for data is known here; set DICTOSCOPE_DATA_DIR to one")?.join(EXPORTS);
-    fs::create_dir_all(&folder).with_context(|| format!("{}: cannot be made", folder.display()))?;
+    private::folder(&folder).with_context(|| format!("{}: cannot be made", folder.display()))?;
     let path = (1..1000)
         .map(|number| if number == 1 { format!("{id}.{ending}") } else { format!("{id}-{number}.{ending}") })
         .map(|name| folder.join(name))
         .find(|path| !path.exists())
         .with_context(|| format!("{}: no name is left for {id}.{ending}", folder.display()))?;
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&path).with_context(|| format!("{}: cannot be made", path.display()))?;
+    let mut file = private::create_new(&path).with_context(|| format!("{}: cannot be made", path.display()))?;
     file.write_all(text.as_bytes()).with_context(|| format!("{}: cannot be written", path.display()))?;
     Ok(path)
 }

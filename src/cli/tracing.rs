@@ -1,7 +1,6 @@
 //! The flags of a trace, and how a run is written down by them.
 
 use std::{
-    fs,
     path::PathBuf,
     time::{SystemTime, UNIX_EPOCH},
 };
@@ -11,6 +10,7 @@ use clap::{Args, builder::BoolishValueParser};
 
 use crate::{
     config::data_folder,
+    private,
     session::{Session, TraceGuest, Tracing},
     trace::{Dumps, Input, TraceOptions, TraceProbe},
 };
@@ -69,7 +69,7 @@ impl TraceArgs {
 fn new_trace_path() -> Result<PathBuf, String> {
     let folder =
         data_folder().ok_or("no folder for traces is known here; set DICTOSCOPE_DATA_DIR to one")?.join("traces");
-    fs::create_dir_all(&folder).map_err(|error| format!("{}: cannot be made: {error}", folder.display()))?;
+    private::folder(&folder).map_err(|error| format!("{}: cannot be made: {error}", folder.display()))?;
     let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let names = (0..).map(|n| if n == 0 { format!("{seconds}.jsonl") } else { format!("{seconds}-{n}.jsonl") });
     let free = names.map(|name| folder.join(name)).find(|path| !path.exists());

@@ -9,7 +9,10 @@ use std::{
 
 use toml::{Table, Value};
 
-use crate::config::{ConfigError, SCHEMA_VERSION, Settings, schema, text};
+use crate::{
+    config::{ConfigError, SCHEMA_VERSION, Settings, schema, text},
+    private,
+};
 
 /// Environment variable that names the folder of the settings file.
 const FOLDER_VARIABLE: &str = "DICTOSCOPE_CONFIG_DIR";
@@ -192,12 +195,16 @@ pub(crate) fn replace(path: &Path, text: &str) -> io::Result<()> {
     // A file that is a link (dotfile managers make them) stays one.
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     if let Some(folder) = target.parent() {
-        fs::create_dir_all(folder)?;
+        private::folder(folder)?;
     }
     let mut name = target.as_os_str().to_owned();
     name.push(format!(".new-{}", process::id()));
     let new = PathBuf::from(name);
-    let written = fs::File::create(&new).and_then(|mut file| {
+    let written = private::create(&new).and_then(|mut file| {
+        // Who may read it stays as the user has it.
+        if let Ok(there) = fs::metadata(&target) {
+            file.set_permissions(there.permissions())?;
+        }
         file.write_all(text.as_bytes())?;
         file.sync_all()
     });

@@ -27,6 +27,16 @@ pub enum VocabularyError {
         /// Lines in the file.
         found: usize,
     },
+    /// A piece would do something to a terminal, or to the window that is typed into.
+    #[error("{file}: line {line}: expected a piece of text, found a control character in {found:?}")]
+    Control {
+        /// File name.
+        file: String,
+        /// Counted from 1.
+        line: usize,
+        /// The piece there.
+        found: String,
+    },
     /// Blank is not last.
     #[error("{file}: line {line}: expected <blk>, found {found:?}")]
     Blank {
@@ -71,6 +81,10 @@ impl Vocabulary {
                 });
             }
             _ => return Err(VocabularyError::Size { file: file.to_owned(), expected: size, found: pieces.len() }),
+        }
+        if let Some(at) = pieces.iter().position(|piece| piece.contains(char::is_control)) {
+            let found = pieces.swap_remove(at);
+            return Err(VocabularyError::Control { file: file.to_owned(), line: at + 1, found });
         }
         Ok(Self::from_pieces(pieces))
     }
@@ -122,7 +136,7 @@ impl Vocabulary {
     }
 
     /// Text of a run of tokens: word marks become spaces, the one at the front is dropped, so is a space before
-    /// closing punctuation; bytes are joined to UTF-8 (lossily), and what is silent is left out.
+    /// closing punctuation; bytes are joined to UTF-8 (lossily); what is silent is left out, control characters are, too.
     pub fn text(&self, tokens: impl IntoIterator<Item = TokenId>) -> String {
         let mut bytes = Vec::new();
         for token in tokens {
@@ -138,7 +152,7 @@ impl Vocabulary {
         let joined = String::from_utf8_lossy(&bytes);
         let joined = joined.strip_prefix(' ').unwrap_or(&joined);
         let mut text = String::with_capacity(joined.len());
-        for c in joined.chars() {
+        for c in joined.chars().filter(|c| !c.is_control()) {
             if self.closing.contains(&c) && text.ends_with(' ') {
                 text.pop();
             }

@@ -26,6 +26,8 @@ use std::{
 use attempt::attempt;
 use part::{Part, file_error};
 
+use crate::private;
+
 /// A file to fetch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Download {
@@ -104,7 +106,7 @@ pub fn fetch(
     progress: &mut dyn FnMut(&Progress),
 ) -> Result<Fetched, DownloadError> {
     let folder = download.to.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(folder).map_err(file_error(folder))?;
+    private::folder(folder).map_err(file_error(folder))?;
     let mut checked = |done, total| {
         progress(&Progress { step: Step::Checking, done, total: Some(total), rate: 0.0 });
         !cancel.load(Ordering::Relaxed)

@@ -1,14 +1,17 @@
 //! The unfinished file: what came so far, its hash, and by what mark the server would know whether it is still the same.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, File},
     io::{self, Read, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
 };
 
 use sha2::{Digest, Sha256};
 
-use crate::download::{DownloadError, LockedFile};
+use crate::{
+    download::{DownloadError, LockedFile},
+    private,
+};
 
 /// Bytes that are read and hashed at a time.
 const CHUNK: usize = 1 << 20;
@@ -48,7 +51,7 @@ impl Part {
         seen: &mut dyn FnMut(u64, u64) -> bool,
     ) -> Result<Self, DownloadError> {
         let (path, tag_path) = (beside(to, ".part"), beside(to, ".part.tag"));
-        let mut options = OpenOptions::new();
+        let mut options = private::options();
         options.read(true).write(true).create(true).truncate(false);
         let file = options.open(&path).map_err(file_error(&path))?;
         let Some(file) = LockedFile::take(file, &path) else { return Err(DownloadError::Busy { part: path }) };
@@ -102,7 +105,7 @@ impl Part {
     pub(super) fn set_tag(&mut self, tag: Option<String>) -> Result<(), DownloadError> {
         self.tag = tag;
         let text = format!("{}\n{}\n", self.url, self.tag.as_deref().unwrap_or_default());
-        fs::write(&self.tag_path, text).map_err(file_error(&self.tag_path))
+        private::write(&self.tag_path, text.as_bytes()).map_err(file_error(&self.tag_path))
     }
 
     pub(super) fn append(&mut self, bytes: &[u8]) -> Result<(), DownloadError> {

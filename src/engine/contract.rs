@@ -284,6 +284,13 @@ impl Contract {
         };
         let front_end = &self.front_end;
         expect("format", self.format == FORMAT, FORMAT.to_owned(), self.format.clone())?;
+        // They are printed to terminals.
+        for (field, text) in [("name", &self.name), ("weights", &self.weights)] {
+            expect(field, !text.contains(char::is_control), "no control characters".to_owned(), format!("{text:?}"))?;
+        }
+        let languages = format!("{:?}", self.languages);
+        let plain = !self.languages.iter().any(|language| language.contains(char::is_control));
+        expect("languages", plain, "no control characters".to_owned(), languages)?;
         equal("sample_rate", SAMPLE_RATE_HZ as usize, self.sample_rate as usize)?;
         equal("front_end.hop", SAMPLES_PER_MEL, front_end.hop)?;
         equal("encoder.subsampling", MEL_PER_ENC, self.encoder.subsampling)?;
@@ -300,6 +307,8 @@ impl Contract {
         expect("front_end.low_hz, high_hz", edges_hold, format!("0 <= low < high <= {nyquist}"), edges)?;
         let guard = front_end.log_guard;
         expect("front_end.log_guard", guard > 0.0 && guard < 1.0, "above 0, below 1".to_owned(), guard.to_string())?;
+        let emphasis = front_end.preemphasis;
+        expect("front_end.preemphasis", (0.0..=1.0).contains(&emphasis), "0 to 1".to_owned(), emphasis.to_string())?;
         in_range("encoder.dim", self.encoder.dim, 1, 1 << 16)?;
         in_range("encoder.max_mel_frames", self.encoder.max_mel_frames, MEL_PER_ENC, 1 << 20)?;
         in_range("predictor.layers", self.predictor.layers, 1, 64)?;

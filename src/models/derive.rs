@@ -11,7 +11,7 @@ use crate::{
     features::{FrontEnd, Normalization},
     models::{
         Layout, ModelError,
-        files::{inline, parse_graph, read, sha256_of},
+        files::{inline, parse_graph, read, read_text, sha256_of},
         known,
         layout::{Decoder, Files},
         notes::Notes,
@@ -90,7 +90,9 @@ pub(super) fn derive(files: &Files) -> Result<Derived, ModelError> {
         languages: known.map(|known| known.languages.clone()).unwrap_or_default(),
         weights: weights.to_owned(),
         arithmetic,
-        sample_rate: notes.number(&["sample_rate"]).map_or(SAMPLE_RATE_HZ, |rate| rate as u32),
+        sample_rate: notes
+            .number(&["sample_rate"])
+            .map_or(SAMPLE_RATE_HZ, |rate| u32::try_from(rate).unwrap_or(u32::MAX)),
         encoder: EncoderSpec {
             subsampling: notes.number(&["subsampling_factor"]).unwrap_or(MEL_PER_ENC),
             dim,
@@ -105,7 +107,7 @@ pub(super) fn derive(files: &Files) -> Result<Derived, ModelError> {
         },
         vocabulary,
         durations,
-        max_symbols: notes.number(&["max_tokens_per_step"]).unwrap_or(MAX_SYMBOLS) as u32,
+        max_symbols: u32::try_from(notes.number(&["max_tokens_per_step"]).unwrap_or(MAX_SYMBOLS)).unwrap_or(u32::MAX),
         graphs: Graphs {
             encoder,
             predictor: spec_of(&predictor_file, &decoder.predictor),
@@ -295,10 +297,8 @@ fn front_end(encoder: &Named<'_, '_, '_>, ports: &EncoderPorts, notes: &Notes) -
 /// Pieces, with blank last where it is listed.
 fn vocabulary(files: &Files, notes: &Notes, classes: usize) -> Result<VocabularySpec, ModelError> {
     let path = files.folder.join(&files.vocabulary);
-    let bytes = read(&path)?;
-    let hash = sha256(&bytes);
-    let text =
-        String::from_utf8(bytes).map_err(|source| ModelError::Text { file: files.vocabulary.clone(), source })?;
+    let text = read_text(&path)?;
+    let hash = sha256(text.as_bytes());
     let lines = text.lines().count();
     let last = text.lines().last().unwrap_or_default();
     let size = lines - usize::from(last == "<blk>" || last.starts_with("<blk> "));

@@ -19,6 +19,16 @@ pub enum ModelError {
         /// Why.
         source: io::Error,
     },
+    /// What lies in the place of a file is none that is read.
+    #[error("{}: expected {expected}, found {found}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What would do.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
     /// A contract, or a graph for it, could not be written.
     #[error("{}: cannot be written: {source}", path.display())]
     Write {

@@ -8,6 +8,7 @@ use crate::{
         Entry, EntryFile, Library, LibraryError, Model,
         library::{Record, RecordedFile, remove_folder},
     },
+    private,
 };
 
 /// What to fetch, and how.
@@ -52,7 +53,7 @@ impl Library {
             _ => {}
         }
         let folder = self.unfinished(&entry.name);
-        fs::create_dir_all(&folder).map_err(LibraryError::file(&folder))?;
+        private::folder(&folder).map_err(LibraryError::file(&folder))?;
         self.check_space(entry, &folder)?;
         let mut hashes = self.hashes();
         let mut record = Record {

@@ -14,25 +14,79 @@ use crate::{
     models::ModelError,
 };
 
+/// Bytes of the largest graph: more a message of Protocol Buffers cannot have.
+const LARGEST: u64 = 1 << 31;
+/// Bytes of the largest contract, vocabulary or note.
+const LARGEST_TEXT: u64 = 64 << 20;
+
 /// A whole file.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, ModelError> {
-    fs::read(path).map_err(ModelError::read(path))
+    read_most(path, LARGEST)
+}
+
+/// A whole file of `most` bytes at most.
+fn read_most(path: &Path, most: u64) -> Result<Vec<u8>, ModelError> {
+    let (file, bytes) = open(path)?;
+    if bytes > most {
+        let (expected, found) = (format!("{most} bytes at most"), bytes.to_string());
+        return Err(ModelError::File { path: path.to_owned(), expected, found });
+    }
+    let mut content = Vec::with_capacity(bytes as usize);
+    // One more: a file that grows meanwhile is none to go on with.
+    file.take(bytes + 1).read_to_end(&mut content).map_err(ModelError::read(path))?;
+    Ok(content)
+}
+
+/// A text of [`LARGEST_TEXT`] at most.
+pub(super) fn read_text(path: &Path) -> Result<String, ModelError> {
+    String::from_utf8(read_most(path, LARGEST_TEXT)?)
+        .map_err(|source| ModelError::Text { file: path.display().to_string(), source })
+}
+
+/// The file and its bytes. A device or pipe, which may have no end or keep one waiting, is not even opened.
+fn open(path: &Path) -> Result<(fs::File, u64), ModelError> {
+    let data = fs::metadata(path).map_err(ModelError::read(path))?;
+    if !data.is_file() {
+        let found = if data.is_dir() { "a folder" } else { "a device or pipe" };
+        let (expected, found) = ("a file".to_owned(), found.to_owned());
+        return Err(ModelError::File { path: path.to_owned(), expected, found });
+    }
+    Ok((fs::File::open(path).map_err(ModelError::read(path))?, data.len()))
 }
 
 /// The path of a file that the contract or graph at `file` names.
 pub(super) fn beside(file: &Path, name: &str) -> Result<PathBuf, ModelError> {
     let plain = Path::new(name);
     // One plain component: no folders, no `..`, no root.
-    if plain.file_name() != Some(plain.as_os_str()) || name.contains(['/', '\\', ':']) {
+    if plain.file_name() != Some(plain.as_os_str()) || name.contains(['/', '\\', ':', '\0']) {
         return Err(ModelError::Outside { file: file.to_owned(), found: name.to_owned() });
     }
-    Ok(file.with_file_name(plain))
+    let path = file.with_file_name(plain);
+    if fs::symlink_metadata(&path).is_ok_and(|data| data.is_symlink()) {
+        stays_inside(&path)?;
+    }
+    Ok(path)
+}
+
+/// Refuses a link out of its folder: whoever made the folder could have any file of this machine read. Hugging Face's cache is
+/// nothing but links, out of `snapshots/REVISION` into `blobs` beside it.
+fn stays_inside(link: &Path) -> Result<(), ModelError> {
+    let target = fs::canonicalize(link).map_err(ModelError::read(link))?;
+    let folder = link.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = fs::canonicalize(folder).map_err(ModelError::read(folder))?;
+    let cache = folder.parent().filter(|above| above.ends_with("snapshots")).and_then(Path::parent);
+    let blobs = cache.map(|cache| cache.join("blobs"));
+    if target.starts_with(&folder) || blobs.is_some_and(|blobs| target.parent() == Some(&blobs)) {
+        return Ok(());
+    }
+    let (expected, found) = ("a file, or a link that stays in its folder".to_owned(), target.display().to_string());
+    Err(ModelError::File { path: link.to_owned(), expected, found })
 }
 
 /// SHA-256 of a file that may be larger than the memory.
 pub(super) fn sha256_of(path: &Path) -> Result<String, ModelError> {
     let mut hasher = Sha256::new();
-    let mut reader = BufReader::with_capacity(1 << 20, fs::File::open(path).map_err(ModelError::read(path))?);
+    let mut reader = BufReader::with_capacity(1 << 20, open(path)?.0);
     loop {
         let bytes = reader.fill_buf().map_err(ModelError::read(path))?;
         if bytes.is_empty() {
@@ -71,7 +125,7 @@ pub(super) fn inline<'b>(path: &Path, graph: OnnxGraph<'b>) -> Result<OnnxGraph<
     for (name, External { file, offset, .. }, length) in graph.external_weights().map_err(ModelError::graph(path))? {
         let path = beside(path, &file)?;
         let mut bytes = Vec::new();
-        let mut stream = fs::File::open(&path).map_err(ModelError::read(&path))?;
+        let (mut stream, _) = open(&path)?;
         stream.seek(SeekFrom::Start(offset)).map_err(ModelError::read(&path))?;
         stream.take(length).read_to_end(&mut bytes).map_err(ModelError::read(&path))?;
         values.insert(name, bytes);

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     download::{LockedFile, file_sha256},
     models::{LibraryError, Model, catalogue::is_name, open::replace_text},
+    private,
 };
 
 const RECORD: &str = "model.json";
@@ -163,7 +164,7 @@ impl Library {
             _ => return Err(LibraryError::Taken { folder: place }),
         }
         let record = Record { path: Some(path), ..Record::new(&name) };
-        fs::create_dir_all(&place).map_err(LibraryError::file(&place))?;
+        private::folder(&place).map_err(LibraryError::file(&place))?;
         record.write(&place)?;
         Ok(record)
     }
@@ -205,9 +206,9 @@ impl Library {
 
     /// Holds the folder for this process until it is dropped.
     pub(super) fn lock(&self) -> Result<LockedFile, LibraryError> {
-        fs::create_dir_all(&self.root).map_err(LibraryError::file(&self.root))?;
+        private::folder(&self.root).map_err(LibraryError::file(&self.root))?;
         let path = self.root.join(".lock");
-        let mut options = fs::File::options();
+        let mut options = private::options();
         let file = options.write(true).create(true).truncate(false).open(&path).map_err(LibraryError::file(&path))?;
         LockedFile::take(file, &path).ok_or_else(|| LibraryError::Busy { root: self.root.clone() })
     }

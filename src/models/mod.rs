@@ -25,7 +25,6 @@ pub use library_error::LibraryError;
 
 use std::{
     borrow::Cow,
-    fs,
     path::{Path, PathBuf},
 };
 
@@ -33,7 +32,7 @@ use crate::engine::{
     Contract, Engine, EngineError, GraphSource, GraphSpec, OnnxRuntime, OrtEngine, OrtResidentEngine, Place,
     RtenEngine, sha256,
 };
-use files::{beside, compare_hash, parse_graph, read, sha256_of};
+use files::{beside, compare_hash, parse_graph, read, read_text, sha256_of};
 
 /// Name of the contract beside a model's files.
 pub const CONTRACT_FILE: &str = "contract.json";
@@ -80,7 +79,7 @@ impl Model {
 
     /// The model of the contract at `path`, whose files are in `folder`, and beside the contract those that were made for it.
     fn by_contract(path: &Path, folder: &Path) -> Result<Self, ModelError> {
-        let json = fs::read_to_string(path).map_err(ModelError::read(path))?;
+        let json = read_text(path)?;
         let contract = Contract::parse(&path.display().to_string(), &json)?;
         let model = folder.join(CONTRACT_FILE);
         let place = |file: &str| {

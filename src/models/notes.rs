@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::Path};
 
 use serde_json::Value;
 
-use crate::models::{ModelError, files::read};
+use crate::models::{ModelError, files::read_text};
 
 /// Key and where it stood.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,7 +26,7 @@ impl Notes {
             expected: "a JSON object".to_owned(),
             found,
         };
-        let value: Value = serde_json::from_slice(&read(path)?).map_err(|error| wrong(error.to_string()))?;
+        let value: Value = serde_json::from_str(&read_text(path)?).map_err(|error| wrong(error.to_string()))?;
         let Value::Object(object) = value else { return Err(wrong(kind(&value).to_owned())) };
         for (key, value) in object {
             self.add(&key, &value);

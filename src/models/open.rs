@@ -1,7 +1,8 @@
 //! A model from wherever the user has it: by its contract, or by one that is made from its layout and kept.
 
 use std::{
-    fs, io,
+    fs,
+    io::{self, Write as _},
     path::{Path, PathBuf},
 };
 
@@ -10,8 +11,10 @@ use crate::{
     models::{
         CONTRACT_FILE, Model, ModelError,
         derive::{self, Derived, contract_file, derive},
+        files::read_text,
         layout::{Files, find},
     },
+    private,
 };
 
 impl Model {
@@ -82,7 +85,7 @@ impl Model {
 
 /// Whether a contract says that it was made from another layout; one that cannot be read was not.
 fn is_derived(path: &Path) -> bool {
-    let json = fs::read_to_string(path).unwrap_or_default();
+    let json = read_text(path).unwrap_or_default();
     Contract::parse(CONTRACT_FILE, &json).map_or(json.contains("\"derived\""), |contract| contract.derived.is_some())
 }
 
@@ -94,7 +97,7 @@ fn place_for(files: &Files) -> PathBuf {
 
 /// Graphs first: what has no contract is no model.
 fn write(folder: &Path, name: &str, derived: &Derived) -> Result<(), ModelError> {
-    fs::create_dir_all(folder).map_err(ModelError::read(folder))?;
+    private::folder(folder).map_err(ModelError::read(folder))?;
     for (file, bytes) in &derived.graphs {
         replace(&folder.join(file), bytes)?;
     }
@@ -112,7 +115,11 @@ pub(super) fn replace_text(path: &Path, text: &str) -> Result<(), ModelError> {
 /// Writes beside the file, then renames over it.
 fn replace(path: &Path, bytes: &[u8]) -> Result<(), ModelError> {
     let new = path.with_added_extension(format!("new-{}", std::process::id()));
-    let written = fs::write(&new, bytes).and_then(|()| fs::rename(&new, path));
+    // Anew: what a folder of somebody else has under this name may be a link.
+    let _ = fs::remove_file(&new);
+    let mut options = private::readable();
+    let made = options.write(true).create_new(true).open(&new);
+    let written = made.and_then(|mut file| file.write_all(bytes)).and_then(|()| fs::rename(&new, path));
     written.map_err(|source: io::Error| {
         // The error that made it so is what the user reads.
         let _ = fs::remove_file(&new);

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     download::{LockedFile, file_sha256},
     packages::{Package, PackageError, Wheel, error::file_error},
+    private,
 };
 
 const FILE_NAME: &str = "package.json";
@@ -122,7 +123,7 @@ impl Installed {
         use io::Write as _;
         let path = folder.join(FILE_NAME);
         let text = serde_json::to_string_pretty(self).map_err(|error| file_error(&path)(error.into()))?;
-        let written = File::create(&path).and_then(|mut file| {
+        let written = private::create(&path).and_then(|mut file| {
             writeln!(file, "{text}")?;
             file.sync_all()
         });
@@ -132,9 +133,9 @@ impl Installed {
 
 /// Holds the folder of all packages for this process until it is dropped.
 pub(super) fn lock(root: &Path) -> Result<LockedFile, PackageError> {
-    fs::create_dir_all(root).map_err(file_error(root))?;
+    private::folder(root).map_err(file_error(root))?;
     let path = root.join(".lock");
-    let file = File::options().write(true).create(true).truncate(false).open(&path).map_err(file_error(&path))?;
+    let file = private::options().write(true).create(true).truncate(false).open(&path).map_err(file_error(&path))?;
     LockedFile::take(file, &path).ok_or_else(|| PackageError::Busy { root: root.to_owned() })
 }
 

@@ -1,7 +1,7 @@
 //! Wanted members of a wheel into a folder, and nothing else of it.
 
 use std::{
-    fs::{self, File},
+    fs::File,
     io::{self, Read, Write},
     path::{Path, PathBuf},
 };
@@ -12,6 +12,7 @@ use zip::ZipArchive;
 use crate::{
     download::hex,
     packages::{PackageError, Wheel, error::file_error, installed::InstalledFile, table::is_inside},
+    private,
 };
 
 /// Bytes that are unpacked at a time.
@@ -76,9 +77,9 @@ fn copy(
     seen: &mut dyn FnMut(u64) -> bool,
 ) -> Result<InstalledFile, PackageError> {
     if let Some(folder) = to.parent() {
-        fs::create_dir_all(folder).map_err(file_error(folder))?;
+        private::folder(folder).map_err(file_error(folder))?;
     }
-    let mut file = File::create_new(to).map_err(file_error(to))?;
+    let mut file = private::create_new(to).map_err(file_error(to))?;
     let (mut hash, mut size, mut chunk) = (Sha256::new(), 0, vec![0; CHUNK]);
     loop {
         let count = match from.read(&mut chunk) {

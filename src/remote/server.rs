@@ -2,19 +2,22 @@
 
 use std::{
     fs,
-    io::{self, BufRead, BufReader, Read, Write},
+    io::{self, Read, Write},
     path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
     thread::{self, JoinHandle},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use interprocess::local_socket::{GenericFilePath, Listener, ListenerOptions, Stream, prelude::*};
 
-use crate::remote::{MOST_BYTES, Order, RemoteError, Reply, socket};
+use crate::{
+    private,
+    remote::{MOST_BYTES, Order, RemoteError, Reply, socket},
+};
 
 /// Who says nothing for so long is not listened to any more.
 const LIMIT: Duration = Duration::from_secs(2);
@@ -34,7 +37,7 @@ impl Server {
         let path = socket(folder);
         let io = |source| RemoteError::Io { path: path.clone(), source };
         if !cfg!(windows) {
-            fs::create_dir_all(folder).map_err(io)?;
+            private::folder(folder).map_err(io)?;
         }
         let name = path.as_path().to_fs_name::<GenericFilePath>().map_err(io)?;
         if Stream::connect(name.borrow()).is_ok() {
@@ -85,11 +88,27 @@ fn listen(listener: &Listener, closing: &AtomicBool, answer: &impl Fn(Order) -> 
     }
 }
 
+/// A line, or what there is of one that is too long; all of it within the limit, however slowly it comes.
+fn read_line(mut stream: &Stream) -> io::Result<String> {
+    let end = Instant::now() + LIMIT;
+    let (mut line, mut chunk) = (Vec::new(), [0; 512]);
+    while line.len() < MOST_BYTES as usize && !line.contains(&b'\n') {
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        stream.set_recv_timeout(Some(left))?;
+        match stream.read(&mut chunk)? {
+            0 => break,
+            count => line.extend_from_slice(&chunk[..count]),
+        }
+    }
+    String::from_utf8(line).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+}
+
 fn serve(mut stream: Stream, answer: &impl Fn(Order) -> Reply) -> io::Result<()> {
-    stream.set_recv_timeout(Some(LIMIT))?;
     stream.set_send_timeout(Some(LIMIT))?;
-    let mut line = String::new();
-    BufReader::new((&stream).take(MOST_BYTES)).read_line(&mut line)?;
+    let line = read_line(&stream)?;
     let reply = match serde_json::from_str::<Order>(&line) {
         Ok(order) => answer(order),
         Err(error) => Reply::Refused { reason: format!("expected an order, found {:?}: {error}", line.trim()) },

@@ -2,6 +2,7 @@
 
 mod line;
 pub mod npy;
+mod npy_header;
 mod probe;
 mod reader;
 mod stats;

@@ -1,13 +1,15 @@
 //! NumPy's `.npy` for f32 and i32 in row order: whole files in, and files that grow row by row out.
 //!
 //! A growing file's header is written anew with every append, so that what is on disk is a whole file at any time. The
-//! crates that write the format set the length only when they finish.
+//! crates that write the format set the length only when they finish; the one that reads it believes its sizes.
 
 use std::{
-    fs::File,
-    io::{self, BufReader, Read, Seek, SeekFrom, Write},
+    fs::{self, File},
+    io::{self, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
 };
+
+use crate::{private, trace::npy_header::NpyHeader};
 
 /// Bytes before the data: magic, version, and the header padded with spaces (NumPy asks for a multiple of 64).
 const HEADER_BYTES: usize = 128;
@@ -24,14 +26,13 @@ pub struct Array<T> {
 impl<T> Array<T> {
     /// Row `index` of the outermost axis.
     pub fn row(&self, index: usize) -> Option<&[T]> {
-        let width = self.width();
-        self.data.get(index * width..(index + 1) * width)
+        self.rows(index, 1)
     }
 
     /// Rows `from..from + count`, one after the other.
     pub fn rows(&self, from: usize, count: usize) -> Option<&[T]> {
-        let width = self.width();
-        self.data.get(from * width..(from + count) * width)
+        let (width, end) = (self.width(), from.checked_add(count)?);
+        self.data.get(from.checked_mul(width)?..end.checked_mul(width)?)
     }
 
     /// Rows of the outermost axis.
@@ -46,7 +47,7 @@ impl<T> Array<T> {
 
     /// Values per row.
     pub fn width(&self) -> usize {
-        self.shape.iter().skip(1).product()
+        self.shape.iter().skip(1).fold(1, |width, size| width.saturating_mul(*size))
     }
 }
 
@@ -61,6 +62,36 @@ pub enum NpyError {
         path: PathBuf,
         /// Why.
         source: io::Error,
+    },
+    /// It does not begin as such a file does.
+    #[error("{}: expected {expected}, found {found}", path.display())]
+    Header {
+        /// The file.
+        path: PathBuf,
+        /// In words.
+        expected: &'static str,
+        /// What is there.
+        found: String,
+    },
+    /// It is shorter than its header says.
+    #[error("{}: expected {values} values by its shape {shape:?}, found {found} bytes", path.display())]
+    Size {
+        /// The file.
+        path: PathBuf,
+        /// Values of the shape; in words where they cannot be counted.
+        values: String,
+        /// Sizes in the header.
+        shape: Vec<usize>,
+        /// Bytes after the header.
+        found: usize,
+    },
+    /// A trace names a file that is not beside it.
+    #[error("{}: expected the name of a file or folder beside it, found {found:?}", path.display())]
+    Outside {
+        /// The trace.
+        path: PathBuf,
+        /// The name.
+        found: String,
     },
     /// It has another element type.
     #[error("{}: expected elements of type {expected}, found {found}", path.display())]
@@ -90,35 +121,54 @@ pub enum NpyError {
     },
 }
 
-/// An element type of [`Array`].
-pub trait Element: npyz::Deserialize + Copy {
+/// An element type of [`Array`], 4 bytes each.
+pub trait Element: Copy {
     /// NumPy's name of the type.
     const NAME: &'static str;
+
+    /// The value of little-endian bytes.
+    fn of_bytes(bytes: [u8; 4]) -> Self;
 }
 
 impl Element for f32 {
     const NAME: &'static str = "<f4";
+
+    fn of_bytes(bytes: [u8; 4]) -> Self {
+        Self::from_le_bytes(bytes)
+    }
 }
 
 impl Element for i32 {
     const NAME: &'static str = "<i4";
+
+    fn of_bytes(bytes: [u8; 4]) -> Self {
+        Self::from_le_bytes(bytes)
+    }
 }
 
-/// Reads a whole file.
+/// Reads a whole file; bytes after the array are left alone.
 pub fn read<T: Element>(path: &Path) -> Result<Array<T>, NpyError> {
-    let io = |source| NpyError::Io { path: path.to_owned(), source };
-    let mut bytes = Vec::new();
-    BufReader::new(File::open(path).map_err(io)?).read_to_end(&mut bytes).map_err(io)?;
-    let file = npyz::NpyFile::new(&bytes[..]).map_err(io)?;
-    let found = file.dtype().descr();
-    if found.trim_matches('\'') != T::NAME {
-        return Err(NpyError::ElementType { path: path.to_owned(), expected: T::NAME, found });
+    let bytes = fs::read(path).map_err(|source| NpyError::Io { path: path.to_owned(), source })?;
+    let (header, data) = NpyHeader::read(&bytes).map_err(|(expected, found)| NpyError::Header {
+        path: path.to_owned(),
+        expected,
+        found,
+    })?;
+    if header.element != T::NAME {
+        return Err(NpyError::ElementType { path: path.to_owned(), expected: T::NAME, found: header.element });
     }
-    if file.order() != npyz::Order::C {
+    if header.columns_first {
         return Err(NpyError::Order { path: path.to_owned() });
     }
-    let shape = file.shape().iter().map(|size| *size as usize).collect();
-    Ok(Array { shape, data: file.into_vec().map_err(io)? })
+    let values = header.shape.iter().try_fold(1_usize, |values, size| values.checked_mul(*size));
+    // Rows of nothing, as many as one likes, would cost time and no byte.
+    let values = values.filter(|values| *values > 0 || header.shape.first() == Some(&0));
+    let (all, _) = data.as_chunks::<4>();
+    let Some(data) = values.and_then(|values| all.get(..values)) else {
+        let values = values.map_or("other".to_owned(), |values| values.to_string());
+        return Err(NpyError::Size { path: path.to_owned(), values, shape: header.shape, found: data.len() });
+    };
+    Ok(Array { data: data.iter().map(|bytes| T::of_bytes(*bytes)).collect(), shape: header.shape })
 }
 
 /// Writes a whole file.
@@ -126,7 +176,7 @@ pub fn write(path: &Path, shape: &[usize], data: &[f32]) -> Result<(), NpyError>
     let io = |source| NpyError::Io { path: path.to_owned(), source };
     let mut bytes = header("<f4", shape).to_vec();
     bytes.extend(data.iter().flat_map(|x| x.to_le_bytes()));
-    std::fs::write(path, bytes).map_err(io)
+    fs::write(path, bytes).map_err(io)
 }
 
 /// Writes a whole file of integers.
@@ -134,7 +184,7 @@ pub fn write_i32(path: &Path, shape: &[usize], data: &[i32]) -> Result<(), NpyEr
     let io = |source| NpyError::Io { path: path.to_owned(), source };
     let mut bytes = header("<i4", shape).to_vec();
     bytes.extend(data.iter().flat_map(|x| x.to_le_bytes()));
-    std::fs::write(path, bytes).map_err(io)
+    fs::write(path, bytes).map_err(io)
 }
 
 /// A file that grows.
@@ -149,7 +199,7 @@ pub struct GrowingNpy {
 impl GrowingNpy {
     /// An empty `[0, columns]`, or `[0]`.
     pub fn create(path: &Path, columns: Option<usize>) -> io::Result<Self> {
-        let mut npy = Self { file: File::create(path)?, columns, values: 0 };
+        let mut npy = Self { file: private::create(path)?, columns, values: 0 };
         npy.write_header()?;
         Ok(npy)
     }
@@ -209,8 +259,8 @@ mod tests {
         write_i32(&path, &[2, 1], &[7, -8]).unwrap();
         assert_eq!(read::<i32>(&path).unwrap().data, [7, -8]);
         assert!(matches!(read::<f32>(&path), Err(NpyError::ElementType { .. })));
-        std::fs::write(&path, "no array").unwrap();
-        assert!(matches!(read::<f32>(&path), Err(NpyError::Io { .. })));
+        fs::write(&path, "no array").unwrap();
+        assert!(matches!(read::<f32>(&path), Err(NpyError::Header { .. })));
         assert!(read::<f32>(&folder.path().join("nowhere")).unwrap_err().to_string().contains("nowhere"));
     }
 }

@@ -3,7 +3,7 @@
 //! They lie in a folder beside the trace and are whole `.npy` files at any time.
 
 use std::{
-    fs, io,
+    io,
     path::{Path, PathBuf},
 };
 
@@ -11,6 +11,7 @@ use safetensors::{Dtype, tensor::TensorView};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    private,
     session::StepTensors,
     trace::npy::{self, Array, GrowingNpy, NpyError},
 };
@@ -112,7 +113,7 @@ impl TensorWriter {
     /// Makes the folder and empty files of `[_, mel_bins]` and `[_, dim]`.
     pub(super) fn create(path: &Path, dumps: Dumps, mel_bins: usize, dim: usize) -> io::Result<Self> {
         let folder = folder_beside(path);
-        fs::create_dir_all(&folder)?;
+        private::folder(&folder)?;
         let open = |wanted: bool, file: &str, columns| {
             wanted.then(|| GrowingNpy::create(&folder.join(file), columns)).transpose()
         };
@@ -156,7 +157,7 @@ pub fn write_step(folder: &Path, step: &StepTensors) -> io::Result<()> {
     let facts = [("step", step.index.to_string()), ("encoder_frame", step.at.0.to_string())];
     let facts = facts.map(|(name, value)| (name.to_owned(), value)).into_iter().collect();
     let path = folder.join(format!("step-{}.safetensors", step.index));
-    safetensors::serialize_to_file(views, Some(facts), &path).map_err(io::Error::other)
+    private::write(&path, &safetensors::serialize(views, Some(facts)).map_err(io::Error::other)?)
 }
 
 /// The side files of a trace, read back.
@@ -173,9 +174,15 @@ pub struct Tensors {
 impl Tensors {
     /// Reads what the header of the trace at `path` names.
     pub(super) fn read(path: &Path, files: &TensorFiles) -> Result<Self, NpyError> {
-        let folder = path.parent().unwrap_or(Path::new("")).join(&files.folder);
-        let open =
-            |file: &Option<TensorFile>| file.as_ref().map(|file| npy::read(&folder.join(&file.file))).transpose();
+        // A trace may come from anybody: what it names lies beside it.
+        let plain = |name: &str| {
+            let one = Path::new(name).file_name() == Some(name.as_ref()) && !name.contains(['/', '\\', ':']);
+            one.then(|| name.to_owned())
+                .ok_or_else(|| NpyError::Outside { path: path.to_owned(), found: name.to_owned() })
+        };
+        let folder = path.parent().unwrap_or(Path::new("")).join(plain(&files.folder)?);
+        let read = |file: &TensorFile| npy::read(&folder.join(plain(&file.file)?));
+        let open = |file: &Option<TensorFile>| file.as_ref().map(read).transpose();
         Ok(Self { audio: open(&files.audio)?, features: open(&files.features)?, encoder: open(&files.encoder)? })
     }
 }

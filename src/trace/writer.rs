@@ -10,9 +10,12 @@ use std::{
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, select};
 
-use crate::trace::{
-    Line,
-    tensors::{Piece, TensorWriter},
+use crate::{
+    private,
+    trace::{
+        Line,
+        tensors::{Piece, TensorWriter},
+    },
 };
 
 /// Lines that may wait: several minutes of dictation.
@@ -46,7 +49,7 @@ impl TraceWriter {
         wait: bool,
         mut tensors: Option<TensorWriter>,
     ) -> io::Result<Self> {
-        let mut file = File::create(path)?;
+        let mut file = private::create(path)?;
         write_line(&mut file, header)?;
         let (lines, line_receiver) = crossbeam_channel::bounded(LINES);
         let (pieces, piece_receiver) = crossbeam_channel::bounded(PIECES);

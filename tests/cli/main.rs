@@ -6,6 +6,8 @@ mod bad_input;
 #[path = "../common/mod.rs"]
 mod common;
 mod harness;
+#[cfg(unix)]
+mod hostile;
 mod parity;
 mod text;
 mod traces;

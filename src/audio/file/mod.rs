@@ -33,6 +33,8 @@ use wav::{WavLayout, WavSource};
 const MAX_READ_ERRORS: u32 = 16;
 /// A hole in a file of unknown length is at most this long: the number that says so may be damaged too.
 const MAX_SILENCE_SECS: u64 = 60;
+/// No coding packs more frames into a byte, silence of FLAC included: what is promised beyond is damage.
+const MAX_FRAMES_PER_BYTE: u64 = 1024;
 
 /// What a recording is.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,6 +70,12 @@ pub struct AudioFile {
     /// Where the next packet should start, in frames; a later start is a hole that the reader jumped over.
     expected: Option<i64>,
     tally: Tally,
+    /// Frames of silence that stand for a hole and are still to be handed out.
+    silence: u64,
+    /// What comes after it.
+    after_silence: Option<Packet>,
+    /// Frames that the file's bytes can hold; `None` of a pipe.
+    possible: Option<u64>,
     /// Frames the header gives, and whether that is exact.
     promised: Option<u64>,
     exact: bool,
@@ -91,6 +99,7 @@ impl AudioFile {
         let path = path.as_ref();
         let mut notices = Vec::new();
         let (source, layout) = open_source(path)?;
+        let possible = source.byte_len().map(|bytes| bytes.saturating_mul(MAX_FRAMES_PER_BYTE));
         if layout.is_some_and(|layout| layout.is_unfinished()) {
             notices
                 .push("its header gives no length (an unfinished recording); read to the end of the file".to_owned());
@@ -138,6 +147,9 @@ impl AudioFile {
             read_errors: 0,
             expected: None,
             tally: Tally::default(),
+            silence: 0,
+            after_silence: None,
+            possible,
             promised,
             exact: !matches!(codec, "mp3" | "vorbis"),
             notices,
@@ -174,14 +186,23 @@ impl AudioFile {
     }
 
     fn decode_more(&mut self) -> Result<(), AudioError> {
+        if self.silence > 0 {
+            self.push_silence();
+            return Ok(());
+        }
+        if let Some(packet) = self.after_silence.take() {
+            return self.decode(&packet);
+        }
         match self.format.next_packet() {
             Ok(Some(packet)) if packet.track_id == self.track_id => {
                 self.read_errors = 0;
-                let hole = self.expected.map_or(0, |expected| packet.pts.get() - expected);
+                let hole = self.expected.map_or(0, |expected| packet.pts.get().saturating_sub(expected));
                 // Time before 0 is an encoder's run-in, which the decoder trims.
                 self.expected = Some(packet.pts.saturating_add(packet.dur).get().max(0));
-                if hole * 100 > i64::from(self.info.rate_hz) {
-                    self.fill_hole(hole as u64);
+                if hole.saturating_mul(100) > i64::from(self.info.rate_hz) {
+                    self.add_hole(hole as u64);
+                    self.after_silence = Some(packet);
+                    return Ok(());
                 }
                 self.decode(&packet)
             }
@@ -214,7 +235,7 @@ impl AudioFile {
                 self.take(rate_hz, channels)
             }
             Err(DecodeError::DecodeError(_) | DecodeError::IoError(_)) => {
-                self.fill_hole(packet.dur.get());
+                self.add_hole(packet.dur.get());
                 Ok(())
             }
             Err(error) => {
@@ -225,18 +246,22 @@ impl AudioFile {
     }
 
     /// Silence for frames that cannot be decoded: what follows stays where it was.
-    fn fill_hole(&mut self, frames: u64) {
-        let left = self.promised.map(|promised| promised.saturating_sub(self.tally.frames));
-        let frames = frames.min(left.unwrap_or(u64::from(self.info.rate_hz) * MAX_SILENCE_SECS));
+    fn add_hole(&mut self, frames: u64) {
+        let promised = self.promised.map(|promised| promised.saturating_sub(self.tally.frames));
+        let promised = promised.unwrap_or(u64::from(self.info.rate_hz) * MAX_SILENCE_SECS);
+        let possible = self.possible.map_or(u64::MAX, |possible| possible.saturating_sub(self.tally.frames));
+        let frames = frames.min(promised).min(possible);
         self.tally.add_hole(frames);
+        self.silence += frames;
+    }
+
+    /// A tenth of a second of it: a hole may be longer than memory should hold.
+    fn push_silence(&mut self) {
+        let frames = self.silence.min(u64::from(self.info.rate_hz.div_ceil(10)));
+        self.silence -= frames;
         self.mono.clear();
-        self.mono.resize(self.info.rate_hz as usize / 10, 0.0);
-        let mut rest = frames as usize;
-        while rest > 0 {
-            let n = rest.min(self.mono.len());
-            self.resampler.push(&self.mono[..n], &mut self.ready);
-            rest -= n;
-        }
+        self.mono.resize(frames as usize, 0.0);
+        self.resampler.push(&self.mono, &mut self.ready);
     }
 
     /// Downmixes and resamples the packet at hand.

@@ -11,8 +11,10 @@ use crate::engine::onnx_graph::{
 };
 use crate::engine::{DType, Dim};
 
-/// Operators that no such graph has: time goes with their square.
-const MOST: usize = 10_000;
+/// Operators that no such graph has (the layers of the largest models stand in single ones): time goes with their square.
+const MOST: usize = 1000;
+/// Values of a state, or between the two, that no model has.
+const MOST_VALUES: usize = 1 << 22;
 
 /// The tensors of a graph with both, and its sizes.
 #[derive(Clone, Debug)]
@@ -61,6 +63,10 @@ pub fn cut(graph: &OnnxGraph<'_>, ports: &FusedPorts) -> Result<Cut, OnnxError> 
     if graph.nodes.len() > MOST {
         return Err(OnnxError::NotPredictor { why: "it has more operators than any" });
     }
+    let state = ports.layers.checked_mul(ports.hidden).filter(|state| *state <= MOST_VALUES);
+    if state.is_none() || ports.dim.max(ports.classes) > MOST_VALUES {
+        return Err(OnnxError::NotPredictor { why: "its tensors are larger than any model's" });
+    }
     let flow = Flow::of(graph)?;
     if flow.depends(&[&ports.h_next.name, &ports.c_next.name], &[&ports.frame.name], &[]) {
         return Err(OnnxError::NotPredictor { why: "its state depends on the encoder's frames" });
@@ -107,7 +113,8 @@ fn seam(graph: &OnnxGraph<'_>, flow: &Flow, ports: &FusedPorts) -> Result<Option
 fn is_one_vector(port: &Port) -> bool {
     let Some(shape) = &port.shape else { return false };
     let sizes = shape.iter().filter(|dim| matches!(dim, Dim::Fixed(size) if *size > 1)).count();
-    port.is_float() && sizes == 1
+    let fits = shape.iter().all(|dim| !matches!(dim, Dim::Fixed(size) if *size > MOST_VALUES));
+    port.is_float() && sizes == 1 && fits
 }
 
 fn parted(graph: &OnnxGraph<'_>, ports: &FusedPorts, seam: &Port) -> Result<Cut, OnnxError> {

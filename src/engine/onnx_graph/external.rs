@@ -6,45 +6,28 @@ use std::{
 };
 
 use crate::engine::onnx_graph::{
-    GRAPH_INITIALIZER, GRAPH_NODE, OnnxError, OnnxGraph,
+    GRAPH_INITIALIZER, OnnxError, OnnxGraph,
     flow::Flow,
-    node::{
-        ATTRIBUTE_GRAPH, ATTRIBUTE_GRAPHS, ATTRIBUTE_TENSOR, DEPTH, ENTRY_KEY, ENTRY_VALUE, External, NODE_ATTRIBUTE,
-        TENSOR_DATA_LOCATION, TENSOR_EXTERNAL, TENSOR_RAW, Weight,
-    },
+    node::{ENTRY_KEY, ENTRY_VALUE, External, TENSOR_DATA_LOCATION, TENSOR_EXTERNAL, TENSOR_RAW, Weight},
     wire::{Message, Value},
 };
-
-// Field numbers of onnx.proto.
-const MODEL_FUNCTION: u32 = 25;
-const FUNCTION_NODE: u32 = 7;
-const ATTRIBUTE_TENSORS: u32 = 10;
 
 /// Bytes of a weight that no memory holds.
 const MOST: u64 = 1 << 40;
 
 impl<'a> OnnxGraph<'a> {
-    /// Names of the files beside the graph that hold its weights, wherever in the graph they are named; none if all weights
-    /// are in the graph.
+    /// Names of the files beside the graph that hold values, wherever in the graph they are named; none if all are in the graph.
     pub fn external_files(&self) -> Result<BTreeSet<String>, OnnxError> {
         let mut files = BTreeSet::new();
-        for weight in self.weights()? {
-            files.extend(weight.external()?.map(|external| external.file));
-        }
-        for node in &self.nodes {
-            files_of_node(&node.message, DEPTH, &mut files)?;
-        }
-        for function in self.model.all_bytes(MODEL_FUNCTION) {
-            for node in Message::parse_cow(function)?.all_bytes(FUNCTION_NODE) {
-                files_of_node(&Message::parse_cow(node)?, DEPTH, &mut files)?;
-            }
+        for tensor in self.tensors()? {
+            files.extend(tensor.external()?.map(|external| external.file));
         }
         Ok(files)
     }
 
-    /// Holds the size of every weight against its bytes, or against those of its file; `size_of` knows the files.
+    /// Holds the size of every tensor against its bytes, or against those of its file; `size_of` knows the files.
     pub fn check_weights(&self, size_of: &dyn Fn(&str) -> Option<u64>) -> Result<(), OnnxError> {
-        for weight in self.weights()? {
+        for weight in self.tensors()? {
             let fault =
                 |expected: String, found: String| OnnxError::Weight { name: weight.name().to_owned(), expected, found };
             let Some(bytes) = weight.bytes()? else { continue };
@@ -60,11 +43,17 @@ impl<'a> OnnxGraph<'a> {
                     let found = format!("{length} bytes from byte {} of a file of {size}", external.offset);
                     return Err(fault(format!("{bytes} bytes in {}", external.file), found));
                 }
-            } else if let Some(raw) = weight.raw().filter(|raw| *raw as u64 != bytes) {
-                return Err(fault(format!("{bytes} bytes"), format!("{raw}")));
+            } else if let Some(raw) = weight.raw() {
+                if raw as u64 != bytes {
+                    return Err(fault(format!("{bytes} bytes"), format!("{raw}")));
+                }
+            } else if weight.elements()? > 2 * weight.listed() {
+                // A list takes a byte for two values at least.
+                let found = format!("the sizes {:?} and {} bytes of values", weight.sizes()?, weight.listed());
+                return Err(fault("as many values as its sizes say".to_owned(), found));
             }
         }
-        Ok(())
+        self.check_made()
     }
 
     /// Weights that stand in files: name, place, and bytes by shape and type.
@@ -138,24 +127,4 @@ impl<'a> OnnxGraph<'a> {
         let lstm = self.nodes.iter().filter(|node| matches!(node.kind(), "LSTM" | "DynamicQuantizeLSTM"));
         lstm.map(|node| node.int("hidden_size")).collect()
     }
-}
-
-fn files_of_node(node: &Message<'_>, depth: usize, files: &mut BTreeSet<String>) -> Result<(), OnnxError> {
-    let Some(depth) = depth.checked_sub(1) else { return Err(OnnxError::Depth { limit: DEPTH }) };
-    for bytes in node.all_bytes(NODE_ATTRIBUTE) {
-        let attribute = Message::parse_cow(bytes)?;
-        for tensor in attribute.all_bytes(ATTRIBUTE_TENSOR).chain(attribute.all_bytes(ATTRIBUTE_TENSORS)) {
-            files.extend(Weight::parse(tensor)?.external()?.map(|external| external.file));
-        }
-        for graph in attribute.all_bytes(ATTRIBUTE_GRAPH).chain(attribute.all_bytes(ATTRIBUTE_GRAPHS)) {
-            let graph = Message::parse_cow(graph)?;
-            for tensor in graph.all_bytes(GRAPH_INITIALIZER) {
-                files.extend(Weight::parse(tensor)?.external()?.map(|external| external.file));
-            }
-            for node in graph.all_bytes(GRAPH_NODE) {
-                files_of_node(&Message::parse_cow(node)?, depth, files)?;
-            }
-        }
-    }
-    Ok(())
 }

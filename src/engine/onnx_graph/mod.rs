@@ -11,6 +11,7 @@ mod part;
 mod ports;
 mod recurrence;
 mod rewrite;
+mod tensors;
 mod types;
 mod wire;
 
@@ -104,8 +105,17 @@ pub struct OnnxGraph<'a> {
 impl<'a> OnnxGraph<'a> {
     /// Reads a file's bytes.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, OnnxError> {
+        // Formats of their own that engines would see in the same bytes.
+        if bytes.starts_with(b"RTEN") || bytes.get(4..8) == Some(b"ORTM") {
+            return Err(OnnxError::NoGraph { found: "a file in the format of an engine".to_owned() });
+        }
         let mut model = Message::parse(bytes)?;
         let fields = model.fields.len();
+        // Two would be one to a reader that puts them together, as engines do.
+        let graphs = model.all(MODEL_GRAPH).count();
+        if graphs > 1 {
+            return Err(OnnxError::NoGraph { found: format!("{graphs} of them") });
+        }
         let slot = model.fields.iter_mut().rfind(|field| field.number == MODEL_GRAPH);
         let Some(Value::Bytes(bytes)) = slot.map(|field| &mut field.value) else {
             return Err(OnnxError::NoGraph { found: format!("a message of {fields} fields without it") });

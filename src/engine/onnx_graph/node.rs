@@ -1,6 +1,6 @@
 //! The parts of a graph that are looked at: nodes, their attributes, and weights.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeSet};
 
 use crate::engine::onnx_graph::{
     OnnxError,
@@ -22,6 +22,9 @@ pub(super) const ATTRIBUTE_GRAPHS: u32 = 11;
 pub(super) const TENSOR_DIMS: u32 = 1;
 pub(super) const TENSOR_DATA_TYPE: u32 = 2;
 const TENSOR_FLOATS: u32 = 4;
+const TENSOR_INT64: u32 = 7;
+/// Floats, 32-bit integers, 64-bit integers, doubles, and 64-bit integers without sign.
+const TENSOR_LISTS: [u32; 5] = [TENSOR_FLOATS, 5, TENSOR_INT64, 10, 11];
 pub(super) const TENSOR_NAME: u32 = 8;
 pub(super) const TENSOR_RAW: u32 = 9;
 pub(super) const TENSOR_EXTERNAL: u32 = 13;
@@ -200,12 +203,17 @@ impl<'a> Weight<'a> {
 
     /// Where its values are, if they are not in the graph.
     pub(super) fn external(&self) -> Result<Option<External>, OnnxError> {
-        let mut found = External::default();
+        let (mut found, mut keys) = (External::default(), BTreeSet::new());
         for bytes in self.message.all_bytes(TENSOR_EXTERNAL) {
             let entry = Message::parse_cow(bytes)?;
             let (key, value) = (entry.text(ENTRY_KEY), entry.text(ENTRY_VALUE));
             // What is no number lies beyond the end of any file.
             let number = || value.parse().unwrap_or(u64::MAX);
+            if !keys.insert(key.to_owned()) {
+                // Which of two counts, readers do not agree on.
+                let expected = format!("one {key}");
+                return Err(OnnxError::Weight { name: self.name().to_owned(), expected, found: "two".to_owned() });
+            }
             match key {
                 "location" => value.clone_into(&mut found.file),
                 "offset" => found.offset = number(),
@@ -224,8 +232,32 @@ impl<'a> Weight<'a> {
     /// Bytes of its values, [`u64::MAX`] for more than can be counted; `None` for an element type that is not known here.
     pub(super) fn bytes(&self) -> Result<Option<u64>, OnnxError> {
         let Some(bits) = element_bits(self.element_type()) else { return Ok(None) };
-        let elements = self.sizes()?.into_iter().try_fold(1_u64, u64::checked_mul);
-        Ok(Some(elements.and_then(|n| n.checked_mul(bits)).map_or(u64::MAX, |n| n.div_ceil(8))))
+        // As many elements as cannot be counted are as many bytes.
+        let elements = self.elements()?;
+        let bytes = elements.checked_mul(bits).filter(|_| elements < u64::MAX);
+        Ok(Some(bytes.map_or(u64::MAX, |bits| bits.div_ceil(8))))
+    }
+
+    /// Number of its values by its sizes, [`u64::MAX`] for more than can be counted.
+    pub(super) fn elements(&self) -> Result<u64, OnnxError> {
+        Ok(self.sizes()?.into_iter().try_fold(1_u64, u64::checked_mul).unwrap_or(u64::MAX))
+    }
+
+    /// Bytes of the lists that hold its values where it has no raw ones.
+    pub(super) fn listed(&self) -> u64 {
+        let of = |value: &Value<'_>| if let Value::Bytes(bytes) = value { bytes.len() as u64 } else { 1 };
+        TENSOR_LISTS.iter().flat_map(|field| self.message.all(*field)).map(of).sum()
+    }
+
+    /// Its values, if they are integers in the graph.
+    pub(super) fn integers(&self) -> Option<Vec<i64>> {
+        if self.element_type() != INT64 || self.message.bytes(TENSOR_EXTERNAL).is_some() {
+            return None;
+        }
+        match self.message.bytes(TENSOR_RAW) {
+            Some(raw) => Some(raw.as_chunks::<8>().0.iter().map(|bytes| i64::from_le_bytes(*bytes)).collect()),
+            None => Some(self.message.varints(TENSOR_INT64).ok()?.into_iter().map(u64::cast_signed).collect()),
+        }
     }
 
     /// Bytes of its raw values, if it has such.

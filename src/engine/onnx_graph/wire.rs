@@ -7,6 +7,9 @@ use std::borrow::Cow;
 
 use crate::engine::onnx_graph::OnnxError;
 
+/// Fields of a message that no graph has; each takes some 20 times the memory of its least bytes.
+const MOST_FIELDS: usize = 1 << 22;
+
 /// One message.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Message<'a> {
@@ -39,6 +42,10 @@ impl<'a> Message<'a> {
         let mut reader = Reader { bytes, at: 0 };
         let mut fields = Vec::new();
         while reader.at < bytes.len() {
+            if fields.len() == MOST_FIELDS {
+                let found = format!("more than {MOST_FIELDS} of them");
+                return Err(OnnxError::Malformed { at: reader.at, expected: "the end of the fields", found });
+            }
             fields.push(reader.field()?);
         }
         Ok(Self { fields })

@@ -1,6 +1,6 @@
 //! What the compiler cannot check: symbols of the library, memory of the GPU and of the driver, and runs on them.
 //!
-//! The one file of this program with `unsafe`. Its types hold everything that a pointer in them leads to.
+//! The types here hold everything that a pointer in them leads to.
 #![expect(unsafe_code, reason = "the interfaces of CUDA and TensorRT take pointers; each block says why it may")]
 
 use std::{path::Path, sync::Arc};

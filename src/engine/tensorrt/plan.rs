@@ -10,9 +10,12 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::engine::{
-    Contract, DType, HALF_VERSION, sha256,
-    tensorrt::{Capability, PRODUCT, Precision, Profile, TensorRt, TensorRtError},
+use crate::{
+    engine::{
+        Contract, DType, HALF_VERSION, sha256,
+        tensorrt::{Capability, PRODUCT, Precision, Profile, TensorRt, TensorRtError},
+    },
+    private,
 };
 
 const FORMAT: &str = "dictoscope-plans-1";
@@ -215,7 +218,7 @@ impl<'a> Writing<'a> {
     /// Makes a folder beside the place where the plans will be.
     pub(super) fn begin(cache: &'a Path, key: PlanKey) -> Result<Self, TensorRtError> {
         let io = |source| TensorRtError::Io { path: cache.to_owned(), source };
-        fs::create_dir_all(cache).map_err(io)?;
+        private::folder(cache).map_err(io)?;
         let folder = tempfile::Builder::new().prefix(".new-").tempdir_in(cache).map_err(io)?;
         Ok(Self { cache, key, folder, plans: Vec::with_capacity(3) })
     }

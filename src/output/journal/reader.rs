@@ -89,7 +89,7 @@ impl Dictation {
                     index += 1;
                     continue;
                 };
-                index = (index + change.count.max(1)).min(words.len());
+                index = index.saturating_add(change.count.max(1)).min(words.len());
                 if !change.text.is_empty() {
                     let (text, end) = (change.text.clone(), words[index - 1].end);
                     cared.push(JournalWord { text, start: word.start, end, glued: change.glued });

@@ -1,7 +1,7 @@
 //! Writes one dictation: a guest of the session hands lines to a thread of its own, which holds nothing up.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::File,
     io::{self, Write},
     path::{Path, PathBuf},
     sync::Arc,
@@ -18,6 +18,7 @@ use crate::{
         line::FORMAT,
         written::{Done, Written},
     },
+    private,
     session::{Probe, Stage},
     text::{CaredWord, TextCare},
     units::{EncIdx, SAMPLE_RATE_HZ},
@@ -207,7 +208,7 @@ impl Drop for JournalWriter {
 impl Running {
     fn create(journal: &Journal, begin: &JournalLine) -> Result<Self, JournalError> {
         let io = |source| JournalError::Io { path: journal.folder.clone(), action: "written", source };
-        private_folder(&journal.folder).map_err(io)?;
+        private::folder(&journal.folder).map_err(io)?;
         let (path, mut file) = new_file(&journal.folder).map_err(io)?;
         write_line(&mut file, begin).map_err(io)?;
         let (orders, receiver) = crossbeam_channel::bounded(LINES);
@@ -254,22 +255,11 @@ fn write_line(file: &mut File, line: &JournalLine) -> io::Result<()> {
     file.write_all(&text)
 }
 
-/// A folder that only its user can look into.
-fn private_folder(folder: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
-}
-
 /// A new file named by the time in UTC, which only its user can read.
 fn new_file(folder: &Path) -> io::Result<(PathBuf, File)> {
     let stem = jiff::Timestamp::now().strftime("%Y%m%d-%H%M%S").to_string();
-    let mut options = OpenOptions::new();
+    let mut options = private::options();
     options.append(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     for n in 0_u32.. {
         let name = if n == 0 { format!("{stem}.jsonl") } else { format!("{stem}-{n}.jsonl") };
         let path = folder.join(name);

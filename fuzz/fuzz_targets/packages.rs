@@ -1,0 +1,4 @@
+//! The target `packages` of `tests/bad_input/targets.rs`.
+#![no_main]
+
+dictoscope_fuzz::target!("packages");

@@ -1,0 +1,4 @@
+//! The target `text` of `tests/bad_input/targets.rs`.
+#![no_main]
+
+dictoscope_fuzz::target!("text");
