@@ -145,6 +145,12 @@ fn strace_sees_a_way_out() {
     let output = house.command("asks", &args).output().unwrap();
     assert!(!output.status.success());
     house.until("strace has written", |house| !house.sockets("asks").1.is_empty());
+    // In the clear nobody but this machine is asked, not even for its address.
+    let args = ["models", "download", "parakeet-tdt-0.6b-v3-int8", "--mirror", "http://mirror.example"];
+    let output = house.command("clear", &args).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.code() == Some(1) && said.contains("an address that begins with https://"), "{said}");
+    assert_eq!(house.sockets("clear").1, Vec::<String>::new());
 }
 
 #[test]
