@@ -130,6 +130,13 @@ impl Vocabulary {
         !self.is_silent(token) && !rest.chars().next().is_some_and(|c| self.closing.contains(&c))
     }
 
+    /// The same if `next` is known to follow: a mark alone before punctuation that takes no space before it opens none.
+    pub fn opens_word_before(&self, token: TokenId, next: Option<TokenId>) -> bool {
+        let closes = |next| self.piece(next).chars().next().is_some_and(|c| self.closing.contains(&c));
+        let bare = self.piece(token).chars().eq([WORD_MARK]);
+        self.opens_word(token) && !(bare && next.is_some_and(closes))
+    }
+
     /// Whether the token is punctuation alone (apostrophe and hyphen excepted).
     pub fn is_punctuation(&self, token: TokenId) -> bool {
         self.maskable.get(token.0 as usize).copied().unwrap_or(false)

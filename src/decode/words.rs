@@ -74,9 +74,11 @@ impl WordToken {
 /// Words that end beyond `limit` are clipped there. Tokens that write nothing are left out.
 pub fn words_from_tokens(tokens: &[WordToken], vocabulary: &Vocabulary, continues: bool, limit: EncIdx) -> Vec<Word> {
     let mut groups: Vec<Vec<&WordToken>> = Vec::new();
-    for token in tokens.iter().filter(|token| !vocabulary.is_silent(token.token)) {
+    let mut spoken = tokens.iter().filter(|token| !vocabulary.is_silent(token.token)).peekable();
+    while let Some(token) = spoken.next() {
+        let next = spoken.peek().map(|next| next.token);
         match groups.last_mut() {
-            Some(group) if !vocabulary.opens_word(token.token) => group.push(token),
+            Some(group) if !vocabulary.opens_word_before(token.token, next) => group.push(token),
             _ => groups.push(vec![token]),
         }
     }
@@ -90,7 +92,7 @@ fn word_from_group(group: &[&WordToken], vocabulary: &Vocabulary, continues: boo
     let end = spoken.map_or(last.frame, |token| token.end());
     Some(Word {
         text: vocabulary.text(group.iter().map(|token| token.token)),
-        glued: continues && !vocabulary.opens_word(first.token),
+        glued: continues && !vocabulary.opens_word_before(first.token, group.get(1).map(|next| next.token)),
         start: first.frame.min(limit),
         end: end.max(first.frame).min(limit),
         confidence: group.iter().map(|token| token.token_probability).fold(1.0, f32::min),

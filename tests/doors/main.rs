@@ -41,7 +41,7 @@ impl House {
     fn command(&self, name: &str, args: &[&str]) -> Command {
         let mut command = Command::new("sh");
         command
-            .args(["-c", "umask 000; exec strace -D -f -qq -e trace=socket,connect,sendto,sendmmsg -o \"$0\" \"$@\""])
+            .args(["-c", "umask 000; exec strace -D -f -q -e trace=socket,connect,sendto,sendmmsg -o \"$0\" \"$@\""])
             .arg(self.path(&format!("{name}.strace")))
             .arg(env!("CARGO_BIN_EXE_dictoscope"))
             .args(args);
@@ -64,8 +64,24 @@ impl House {
         }
     }
 
+    /// Runs it to its end, and until `strace` has written down all that it saw.
+    fn ends(&self, name: &str, args: &[&str]) -> Output {
+        let child = self.command(name, args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let id = child.id();
+        let output = child.wait_with_output().unwrap();
+        self.until_written(name, id);
+        output
+    }
+
+    fn until_written(&self, name: &str, id: u32) {
+        let last = |line: &str| line.starts_with(&format!("{id} ")) && line.contains("+++ ");
+        self.until("strace has written all", |house| {
+            fs::read_to_string(house.path(&format!("{name}.strace"))).is_ok_and(|text| text.lines().any(last))
+        });
+    }
+
     fn run(&self, name: &str, args: &[&str]) -> String {
-        let output = self.command(name, args).output().unwrap();
+        let output = self.ends(name, args);
         assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
     }
@@ -142,9 +158,16 @@ fn strace_sees_a_way_out() {
     // What the other tests look for is found where it is: a program that does ask the network, and is refused.
     let house = House::new();
     let args = ["models", "download", "parakeet-tdt-0.6b-v3-int8", "--mirror", "http://127.0.0.1:9"];
-    let output = house.command("asks", &args).output().unwrap();
+    let output = house.ends("asks", &args);
     assert!(!output.status.success());
-    house.until("strace has written", |house| !house.sockets("asks").1.is_empty());
+    let (_, out) = house.sockets("asks");
+    assert!(out.iter().any(|line| line.contains("AF_INET")), "{out:?}");
+    // In the clear nobody but this machine is asked, not even for its address.
+    let args = ["models", "download", "parakeet-tdt-0.6b-v3-int8", "--mirror", "http://mirror.example"];
+    let output = house.ends("clear", &args);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.code() == Some(1) && said.contains("an address that begins with https://"), "{said}");
+    assert_eq!(house.sockets("clear").1, Vec::<String>::new());
 }
 
 #[test]
@@ -159,7 +182,7 @@ fn no_verb_asks_the_network_for_anything() {
     house.run("engines", &["engines"]);
     house.run("install", &["engines", "install"]);
     house.run("history", &["history"]);
-    let _ = house.command("devices", &["devices"]).output().unwrap();
+    house.ends("devices", &["devices"]);
     for name in ["transcribe", "dictate", "models", "info", "engines", "install", "history", "devices"] {
         let (_, out) = house.sockets(name);
         assert!(out.is_empty(), "{name}: {}", out.join("\n"));
@@ -183,6 +206,10 @@ fn the_window_asks_the_network_for_nothing_and_its_doors_are_the_users_alone() {
     assert_eq!((data.permissions().mode() & 0o777, mode(&house.path("run"))), (0o600, 0o700));
     house.until("words are kept", |house| !house.order("history").stdout.is_empty());
     house.until("it is done", |house| house.order("status").stdout.starts_with(b"ready"));
+    let mut child = house.children.remove(0);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    house.until_written("window", child.id());
     let (all, out) = house.sockets("window");
     assert!(all > 0, "a window connects to its display at least");
     assert!(out.is_empty(), "{}", out.join("\n"));

@@ -13,13 +13,16 @@ pub const MIN_RATE_HZ: u32 = 4_000;
 /// Highest rate accepted, twice the fastest common converter.
 pub const MAX_RATE_HZ: u32 = 768_000;
 
+/// No sound is as loud, full scale being 1. Sums of what is louder overflow, and the transform panics.
+const LOUDEST: f32 = 1e9;
+
 /// Length of one transform in frames at 48 kHz. Shorter transforms, rubato's own default among them, make the filter
 /// so soft that it cuts speech: with 256 frames, 7 kHz is down by 14 dB.
 const CHUNK_AT_48K: u64 = 1024;
 /// Least length of one transform at rates below 16 kHz, where the filter works on the input side.
 const MIN_CHUNK: u64 = 342;
 
-/// Streaming conversion of mono samples to 16 kHz. 16 kHz passes through bit for bit.
+/// Streaming conversion of mono samples to 16 kHz. 16 kHz passes through bit for bit, if it is sound at all.
 #[derive(Debug)]
 pub struct Resampler {
     rate_hz: u32,
@@ -58,7 +61,7 @@ impl Resampler {
         let before = out.len();
         self.taken += input.len() as u64;
         match &mut self.filter {
-            None => out.extend_from_slice(input),
+            None => out.extend(input.iter().map(|sample| sane(*sample))),
             Some(filter) => filter.push(input, out),
         }
         self.given += (out.len() - before) as u64;
@@ -92,6 +95,11 @@ impl Resampler {
     }
 }
 
+/// A sample that can be computed with; what is no number becomes silence.
+fn sane(sample: f32) -> f32 {
+    if sample.is_finite() { sample.clamp(-LOUDEST, LOUDEST) } else { 0.0 }
+}
+
 impl Filter {
     fn new(rate_hz: u32) -> Result<Self, AudioError> {
         let chunk = (CHUNK_AT_48K * u64::from(rate_hz) / 48_000).max(MIN_CHUNK) as usize;
@@ -116,7 +124,9 @@ impl Filter {
         while !samples.is_empty() {
             let n = samples.len().min(self.input.len() - self.filled);
             let (now, later) = samples.split_at(n);
-            self.input[self.filled..self.filled + n].copy_from_slice(now);
+            for (to, sample) in self.input[self.filled..self.filled + n].iter_mut().zip(now) {
+                *to = sane(*sample);
+            }
             self.filled += n;
             samples = later;
             if self.filled == self.input.len() {

@@ -109,6 +109,15 @@ fn the_phase_of_a_tone_is_kept() {
 }
 
 #[test]
+fn what_is_no_sound_comes_out_as_numbers() {
+    for rate in [16_000, 44_100, 48_000] {
+        let input: Vec<f32> =
+            [f32::MAX, f32::NAN, f32::INFINITY, -f32::MAX, f32::NEG_INFINITY].into_iter().cycle().take(5000).collect();
+        assert!(resample(rate, &input).iter().all(|sample| sample.is_finite()), "{rate} Hz");
+    }
+}
+
+#[test]
 fn nothing_is_left_after_finish_or_reset() {
     let mut resampler = Resampler::new(44_100).expect("a usual rate");
     let input = tone(44_100, 300.0, 0.2);
