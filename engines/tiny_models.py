@@ -26,11 +26,10 @@ from typing import Any
 import numpy as np
 import onnxruntime
 from onnxruntime.quantization import QuantType, quantize_dynamic
-from random_parakeet_graph import Graph
-from random_parakeet_layers import encode, join, predict
-from random_parakeet_layouts import NAMES, SIZES, Job, give, state_ports, take, write_encoder, write_onnx_asr, write_vocabulary
-from random_parakeet_layouts import Port
-from random_parakeet_weights import DURATIONS, LSTM_LAYERS, MAX_SYMBOLS, MEL_BINS, Sizes
+from parakeet_contract import Job, Port, give, state_ports, take, write_encoder
+from parakeet_layers import encode, join, predict
+from parakeet_sizes import MAX_SYMBOLS, Sizes
+from random_parakeet_layouts import NAMES, SIZES, random_job, write_onnx_asr, write_vocabulary
 
 sys.path.append(str(Path(__file__).parent / "reference"))
 from decode import greedy  # noqa: E402
@@ -42,11 +41,11 @@ SIZES["tiny"], NAMES["tiny"] = TINY, "tiny transducer"
 
 def features() -> np.ndarray:
     """Noise of a linear congruential generator, exact in f32, [MEL_FRAMES, mel]."""
-    state, out = 12345, np.empty(MEL_FRAMES * MEL_BINS, np.float32)
+    state, out = 12345, np.empty(MEL_FRAMES * TINY.mel_bins, np.float32)
     for n in range(len(out)):
         state = (state * 1664525 + 1013904223) % 2**32
         out[n] = ((state >> 8) / 8388608.0 - 1.0) * 1.75
-    return out.reshape(MEL_FRAMES, MEL_BINS)
+    return out.reshape(MEL_FRAMES, TINY.mel_bins)
 
 
 def write_int8(job: Job) -> None:
@@ -107,11 +106,11 @@ def rename_weights(folder: Path) -> None:
     notes = {
         "vocab_size": TINY.pieces,
         "normalize_type": "per_feature",
-        "pred_rnn_layers": LSTM_LAYERS,
+        "pred_rnn_layers": TINY.lstm_layers,
         "pred_hidden": TINY.hidden,
         "subsampling_factor": 8,
         "model_type": "EncDecRNNTBPEModel",
-        "feat_dim": MEL_BINS,
+        "feat_dim": TINY.mel_bins,
     }
     for key, value in notes.items():
         model.metadata_props.add(key=key, value=str(value))
@@ -123,7 +122,7 @@ def write_split(job: Job) -> None:
     """Three graphs with other axes: frames time first, joint on [batch, values]."""
     sizes = job.sizes
     graph = job.graph("encoder.onnx", "encoder.")
-    inputs = [Port("", "audio_signal", "f32", ("B", MEL_BINS, "T"), ""), Port("", "length", "i64", ("B",), "")]
+    inputs = [Port("", "audio_signal", "f32", ("B", TINY.mel_bins, "T"), ""), Port("", "length", "i64", ("B",), "")]
     frames, lengths = encode(graph, *take(graph, inputs), lambda _: None)
     outputs = [
         Port("", "encoder_output", "f32", ("B", "T_enc", sizes.dim), ""),
@@ -163,8 +162,8 @@ def write_split(job: Job) -> None:
         "sample_rate": 16000,
         "blank_id": sizes.pieces,
         "tokenizer_vocab_size": sizes.pieces,
-        "duration_values": list(range(DURATIONS)),
-        "features": {"type": "log-mel", "n_fft": 512, "n_mels": MEL_BINS, "hop_length": 160},
+        "duration_values": list(TINY.durations),
+        "features": {"type": "log-mel", "n_fft": 512, "n_mels": TINY.mel_bins, "hop_length": 160},
     }
     (job.folder / "model_meta.json").write_text(json.dumps(meta, indent=1) + "\n", encoding="utf-8")
 
@@ -209,7 +208,7 @@ class Runner:
 
     contract = {
         "vocabulary": {"blank": TINY.pieces},
-        "durations": list(range(DURATIONS)),
+        "durations": list(TINY.durations),
         "max_symbols": MAX_SYMBOLS,
     }
 
@@ -236,7 +235,7 @@ class Runner:
 
     def predict(self, token: int, state: Any | None) -> tuple[Any, Any]:
         """A fused graph's prediction is what the graph will be fed: token and state before."""
-        zero = np.zeros((LSTM_LAYERS, 1, TINY.hidden), np.float32)
+        zero = np.zeros((TINY.lstm_layers, 1, TINY.hidden), np.float32)
         h, c = state or (zero, zero)
         if self.fused:
             prediction = (token, h, c)
@@ -271,7 +270,7 @@ def main(out: Path) -> None:
     for name, write in LAYOUTS.items():
         folder = out / name
         folder.mkdir(parents=True, exist_ok=True)
-        write(Job(folder, "tiny", "fp32", SEED))
+        write(random_job(folder, "tiny", "fp32", SEED))
         runner = Runner(folder)
         decisions = greedy(runner, runner.encode(mel))
         expected[name] = {
