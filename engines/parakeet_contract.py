@@ -58,7 +58,7 @@ class Job:
     about: str
     # The script that writes it.
     tool: str
-    # Bytes of weights over which a contract's encoder has them in files beside it, and that such a file has at most.
+    # Bytes of weights over which a contract's encoder has them in files beside it.
     external_over: int = EXTERNAL_LIMIT
 
     @property

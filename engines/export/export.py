@@ -39,6 +39,7 @@ from nemo_config import Config
 from nemo_file import NemoFile
 from nemo_weights import Halved, NemoWeights, check_front_end
 from parakeet_contract import Job, write_contract, write_graphs
+from parakeet_graph import EXTERNAL_LIMIT
 from vocabulary import write_vocabulary
 
 TOKENIZER = ENGINES.parent / "assets" / "model" / "tokenizer.model"
@@ -68,24 +69,25 @@ class Source(Protocol):
 class Nemo:
     """A `.nemo` file."""
 
-    def __init__(self, path: Path, work: Path, name: str | None) -> None:
-        file = NemoFile(path, work)
-        self.config = Config(path, file.config)
-        self.config.check_kind()
-        self.front_end, self.name = self.config.front_end(), name or path.stem
-        state = file.weights()
+    def __init__(self, path: Path, work: Path, name: str | None, external_over: int = EXTERNAL_LIMIT) -> None:
+        with NemoFile(path, work) as file:
+            self.config = Config(path, file.config())
+            self.config.check_kind()
+            self.front_end, self.name = self.config.front_end(), name or path.stem
+            self.tokenizer = work / "tokenizer.model"
+            key = "tokenizer.model_path"
+            self.tokenizer.write_bytes(file.referred(key, self.config.get(key)))
+            state = file.weights()
         check_front_end(path, state, self.front_end)
         self.weights = NemoWeights(path, state, self.config)
-        self.tokenizer = work / "tokenizer.model"
-        key = "tokenizer.model_path"
-        self.tokenizer.write_bytes(file.referred(key, self.config.get(key)))
-        self.half = False
+        self.half, self.external_over = False, external_over
 
     def write(self, folder: Path, precision: str, single: bool) -> None:
         """By the writer of graphs that random models have."""
         self.half = precision == "fp16"
         weights = Halved(self.weights) if self.half else self.weights
-        job = Job(folder, weights, "f32" if single else KINDS[precision], self.name, "of a NeMo checkpoint", "export")
+        kind = "f32" if single else KINDS[precision]
+        job = Job(folder, weights, kind, self.name, "of a NeMo checkpoint", "export", self.external_over)
         interfaces = write_graphs(job)
         write_vocabulary(self.tokenizer, self.weights.sizes.pieces, folder)
         write_contract(job, interfaces, self.front_end)
@@ -127,13 +129,14 @@ class Checkpoint:
         return {"PyTorch": (TorchCheckpoint(self.path, contract), selfcheck.EXACT)}
 
 
-def open_source(path: Path, work: Path, name: str | None, tokenizer: Path) -> Source:
-    """By what is at `path`."""
+def open_source(options: argparse.Namespace, work: Path) -> Source:
+    """By what is there."""
+    path = options.source
     if (path / CHECKPOINT).is_file():
-        return Checkpoint(path, name, tokenizer)
+        return Checkpoint(path, options.name, options.tokenizer)
     if path.is_dir():
         raise InputError(f"{path}: expected a .nemo file or a folder with {CHECKPOINT}, found a folder without it")
-    return Nemo(path, work, name)
+    return Nemo(path, work, options.name, options.external_over)
 
 
 def to_int8(folder: Path, precision: str, features: Mapping[str, np.ndarray], largest: float) -> None:
@@ -159,7 +162,7 @@ def to_int8(folder: Path, precision: str, features: Mapping[str, np.ndarray], la
 def run(options: argparse.Namespace, work: Path, folder: Path) -> None:
     """The whole export into `folder`."""
     recordings = int8.read_recordings(options.calibration) if options.calibration else {}
-    source = open_source(options.source, work, options.name, options.tokenizer)
+    source = open_source(options, work)
     folder.mkdir()
     source.write(folder, options.precision, single=options.int8)
     contract = json.loads((folder / "contract.json").read_text(encoding="utf-8"))
@@ -188,6 +191,8 @@ def main() -> None:
     add("--calibration", type=Path, metavar="FOLDER", help="recordings (16 kHz) that int8 is measured on, and all is checked with")
     add("--largest-error", type=float, default=int8.LARGEST_ERROR, metavar="SHARE", help="over which a product is not made 8-bit")
     add("--tokenizer", type=Path, default=TOKENIZER, metavar="FILE", help="of a training checkpoint (default: %(default)s)")
+    # Lets tests have a small model with files of weights beside its encoder.
+    add("--external-over", type=int, default=EXTERNAL_LIMIT, metavar="BYTES", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.int8 and not options.calibration:
         raise InputError("--int8: expected --calibration FOLDER, recordings to measure on, found none")

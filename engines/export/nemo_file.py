@@ -6,6 +6,7 @@ import pickle
 import re
 import tarfile
 import zipfile
+from contextlib import ExitStack
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -25,16 +26,23 @@ NEMO = "nemo:"
 
 
 class NemoFile:
-    """A `.nemo` file: its settings, its members by name, and its weights, which are copied into `work`."""
+    """A `.nemo` file: its members by name, settings, and weights, which are copied into `work`."""
 
     def __init__(self, path: Path, work: Path) -> None:
-        self.path, self.work = path, work
+        self.path, self.work, self.stack = path, work, ExitStack()
         try:
-            self.archive = tarfile.open(path, "r:*")
+            self.archive = self.stack.enter_context(tarfile.open(path, "r:*"))
             self.members = self.listed()
         except (OSError, EOFError, tarfile.TarError) as error:
             raise InputError(f"{path}: expected a .nemo file, which is a tar archive, found: {error}") from None
-        self.config = self.read_config()
+
+    def __enter__(self) -> NemoFile:
+        """Closed at the end."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Weights that are mapped stay."""
+        self.stack.close()
 
     def listed(self) -> dict[str, tarfile.TarInfo]:
         """Its files by name. A member that is no plain file in the archive's own folder makes all of it suspect."""
@@ -79,7 +87,7 @@ class NemoFile:
             raise InputError(f"{self.path}: {CONFIG}: {key}: expected the name of a file, found {value!r}")
         return self.read(PurePosixPath(value.removeprefix(NEMO)).name)
 
-    def read_config(self) -> dict[str, Any]:
+    def config(self) -> dict[str, Any]:
         """The settings, values that point at others replaced by those."""
         where = f"{self.path}: {CONFIG}"
         try:

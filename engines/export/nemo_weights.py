@@ -14,7 +14,7 @@ from errors import InputError
 from nemo_config import SAMPLE_RATE, Config
 from nemo_file import WEIGHTS
 from parakeet_graph import LARGE
-from parakeet_sizes import Shape, Sizes, Weights, parameters, statistics
+from parakeet_sizes import Shape, Sizes, parameters, statistics
 from torch import Tensor
 
 # What inference does not use, or what the layers hold as well (`pos_bias`, where the layers share it).
@@ -117,8 +117,8 @@ class NemoWeights:
 class Halved:
     """Weights whose matrices are rounded to f16. What a graph folds, and single rows, stay as they are."""
 
-    def __init__(self, weights: Weights) -> None:
-        self.weights, self.sizes, self.shapes = weights, weights.sizes, weights.shapes
+    def __init__(self, weights: NemoWeights) -> None:
+        self.weights, self.sizes, self.shapes, self.where = weights, weights.sizes, weights.shapes, weights.where
 
     def __getitem__(self, name: str) -> np.ndarray:
         """f32 all the same."""
@@ -128,7 +128,7 @@ class Halved:
         with np.errstate(over="ignore"):
             rounded = array.astype(np.float16)
         if not np.isfinite(rounded).all():
-            raise InputError(f"{name}: expected weights within 65504, the range of f16, found others (--precision fp32)")
+            raise InputError(f"{self.where}: {name}: expected weights within 65504, the range of f16, found others; --precision fp32 keeps them")
         return rounded.astype(np.float32)
 
 
