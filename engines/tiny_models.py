@@ -10,15 +10,18 @@ onnx-asr-int8  the same, quantised by ONNX Runtime: encoder-model.int8.onnx, dec
 sherpa         encoder.onnx with weights in encoder.weights, decoder.onnx, joiner.onnx, tokens.txt, notes in the graph
 split          encoder.onnx [batch, time, dim], predictor.onnx, joint.onnx on two axes, model_meta.json, vocab.txt
 fused          as onnx-asr, but scores also depend on the last token past the LSTM, so that the two cannot be parted
+exported       a folder with contract.json, as export/export.py makes it of a .nemo file, but for the probe, whose last digits differ
+               between processors
 
 Beside them expected.json: for each layout the decisions of the reference loop (`reference/decode.py`) with ONNX Runtime running
-the graphs as they are. training/requirements.lock has the packages.
+the graphs as they are. export/setup.sh makes an environment with the packages.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -31,8 +34,11 @@ from parakeet_layers import encode, join, predict
 from parakeet_sizes import MAX_SYMBOLS, Sizes
 from random_parakeet_layouts import NAMES, SIZES, random_job, write_onnx_asr, write_vocabulary
 
-sys.path.append(str(Path(__file__).parent / "reference"))
+for part in ("export", "training", "reference"):
+    sys.path.append(str(Path(__file__).parent / part))
+import made_nemo  # noqa: E402
 from decode import greedy  # noqa: E402
+from export import Nemo  # noqa: E402
 
 TINY = Sizes(layers=1, dim=16, heads=2, feed_forward=32, channels=4, positions=64, pieces=30, hidden=12, joint=12)
 SEED, MEL_FRAMES = 7, 333
@@ -194,12 +200,23 @@ def write_fused(job: Job) -> None:
     job.save(graph, "decoder_joint-model.onnx")
 
 
+def write_exported(job: Job) -> None:
+    """What becomes of a `.nemo` file with these weights."""
+    for stale in job.folder.iterdir():
+        stale.unlink()
+    with tempfile.TemporaryDirectory() as name:
+        path = Path(name) / "tiny.nemo"
+        made_nemo.write(path, made_nemo.config(TINY), made_nemo.state(TINY, SEED), TINY.pieces)
+        Nemo(path, Path(name), None).write(job.folder, "fp16", single=False)
+
+
 LAYOUTS: dict[str, Callable[[Job], None]] = {
     "onnx-asr": write_onnx_asr,
     "onnx-asr-int8": write_int8,
     "sherpa": write_sherpa,
     "split": write_split,
     "fused": write_fused,
+    "exported": write_exported,
 }
 
 
@@ -255,11 +272,10 @@ class Runner:
         """[dim] to [classes]."""
         if self.fused:
             return self.run_fused(frame[None, :, None], prediction)[0].reshape(-1)
-        values = {"encoder_outputs": frame[None, :, None], "encoder_output": frame[None]}
-        feed = [
-            values.get(value.name, prediction.reshape(1, -1) if len(value.shape) == 2 else prediction)
-            for value in self.joiner.get_inputs()
-        ]
+        feed = [frame if value.name.startswith("encoder") else prediction for value in self.joiner.get_inputs()]
+        # With an axis of time or tokens, or without.
+        ranks = [len(value.shape) for value in self.joiner.get_inputs()]
+        feed = [array.reshape((1, -1, 1)[:rank]) for array, rank in zip(feed, ranks, strict=True)]
         return self.run(self.joiner, *feed)[0].reshape(-1)
 
 
