@@ -1,7 +1,8 @@
-"""An encoder whose matrix products with weights are 8-bit, but for those that recordings show to be too coarse.
+"""An encoder with 8-bit weights: its matrix products computed in 8 bits, or in f32 out of weights that are stored so.
 
-ONNX Runtime's dynamic quantisation: weights are stored as int8 with a scale for each column, activations are brought to
-uint8 by their range at each call. A range is spoilt by few large values, so every product is tried on recordings first.
+Products: ONNX Runtime's dynamic quantisation. Weights are int8 with a scale for each column, activations are brought to
+uint8 by their range at each call. A range is spoilt by few large values, so every product is tried on recordings first,
+and those that come out too coarse stay f32.
 """
 
 from __future__ import annotations
@@ -67,10 +68,10 @@ def products(graph: GraphProto) -> list[onnx.NodeProto]:
     return [node for node in graph.node if node.op_type == "MatMul" and node.input[1] in stored]
 
 
-def rounded_weight(weight: np.ndarray) -> np.ndarray:
-    """[in, out] as 8 bits hold it, a scale for each column."""
-    scale = np.maximum(np.abs(weight).max(0) / 127.0, np.finfo(np.float32).tiny)
-    return np.round(weight / scale) * scale
+def eight_bits(weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """[in, out] as int8 and a scale for each column."""
+    scale = np.maximum(np.abs(weight).max(0) / np.float32(127.0), np.finfo(np.float32).tiny)
+    return np.round(weight / scale).astype(np.int8), scale
 
 
 def rounded_activation(values: np.ndarray) -> np.ndarray:
@@ -100,8 +101,9 @@ def measure(path: Path, features: Iterable[np.ndarray]) -> dict[str, float]:
             for node in nodes:
                 x = values[node.input[0]].reshape(-1, values[node.input[0]].shape[-1])
                 weight = numpy_helper.to_array(weights[node.input[1]], str(path.parent))
-                exact = x @ weight
-                wrong[node.name] += float(np.square(rounded_activation(x) @ rounded_weight(weight) - exact).sum())
+                exact, (values8, scale) = x @ weight, eight_bits(weight)
+                rounded = rounded_activation(x) @ (values8 * scale)
+                wrong[node.name] += float(np.square(rounded - exact).sum())
                 whole[node.name] += float(np.square(exact).sum())
     finally:
         probed.unlink(missing_ok=True)
@@ -129,10 +131,54 @@ def quantise(path: Path, features: Iterable[np.ndarray], largest: float) -> Quan
         )
     finally:
         logging.disable(logging.NOTSET)
-    for old in [path, *path.parent.glob(f"{path.name}.data*")]:
+    # As one file, whatever it was before.
+    model = onnx.load(out)
+    for old in path.parent.glob(f"{out.name}*"):
         old.unlink()
-    out.rename(path)
+    replace(path, model)
     return Quantised(errors, kept)
+
+
+def store_weights(path: Path) -> int:
+    """Stores the weights of an f32 encoder's products as int8 with a scale for each column; how many there are.
+
+    What is computed stays f32.
+    """
+    model = onnx.load(path)
+    graph = model.graph
+    weights = {tensor.name: tensor for tensor in graph.initializer}
+    names = list(dict.fromkeys(node.input[1] for node in products(graph)))
+    nodes = []
+    for name in names:
+        values, scale = eight_bits(numpy_helper.to_array(weights[name]))
+        weights[name].CopyFrom(numpy_helper.from_array(values, f"{name}_int8"))
+        graph.initializer.append(numpy_helper.from_array(scale, f"{name}_scale"))
+        # Not DequantizeLinear: ONNX Runtime takes that before a product for leave to round the activations, too.
+        nodes.append(helper.make_node("Cast", [f"{name}_int8"], [f"{name}_cast"], to=TensorProto.FLOAT))
+        nodes.append(helper.make_node("Mul", [f"{name}_cast", f"{name}_scale"], [name]))
+    prepend(graph, nodes)
+    replace(path, model)
+    return len(names)
+
+
+def prepend(graph: GraphProto, nodes: list[onnx.NodeProto]) -> None:
+    """Nodes stand in the order in which they run."""
+    others = list(graph.node)
+    del graph.node[:]
+    graph.node.extend(nodes + others)
+
+
+def replace(path: Path, model: onnx.ModelProto) -> None:
+    """Writes a graph with its weights in it, in place of the one that is there and its files of weights."""
+    for tensor in model.graph.initializer:
+        del tensor.external_data[:]
+        tensor.data_location = TensorProto.DEFAULT
+    data = model.SerializeToString(deterministic=True)
+    if len(data) > PROTOBUF:
+        raise InputError(f"{path}: expected less than 2 GB with 8-bit weights, found {len(data)} bytes")
+    for old in path.parent.glob(f"{path.name}.data*"):
+        old.unlink()
+    path.write_bytes(data)
 
 
 def store_exact(path: Path) -> None:
@@ -143,16 +189,9 @@ def store_exact(path: Path) -> None:
     casts = []
     for tensor in list(graph.initializer):
         if tensor.data_type == TensorProto.FLOAT and tensor.name not in scales:
-            array = numpy_helper.to_array(tensor)
+            array, name = numpy_helper.to_array(tensor), tensor.name
             if fits_f16(array):
-                stored = f"{tensor.name}_f16"
-                tensor.CopyFrom(numpy_helper.from_array(array.astype(np.float16), stored))
-                casts.append(helper.make_node("Cast", [stored], [stored.removesuffix("_f16")], to=TensorProto.FLOAT))
-    # Nodes stand in the order in which they run.
-    others = list(graph.node)
-    del graph.node[:]
-    graph.node.extend(casts + others)
-    data = model.SerializeToString(deterministic=True)
-    if len(data) > PROTOBUF:
-        raise InputError(f"{path}: expected less than 2 GB after quantisation, found {len(data)} bytes")
-    path.write_bytes(data)
+                tensor.CopyFrom(numpy_helper.from_array(array.astype(np.float16), f"{name}_f16"))
+                casts.append(helper.make_node("Cast", [f"{name}_f16"], [name], to=TensorProto.FLOAT))
+    prepend(graph, casts)
+    replace(path, model)
