@@ -18,7 +18,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -57,14 +57,18 @@ def say(text: str) -> None:
     print(f"export: {text}", flush=True)
 
 
+# What the graphs are held against, and how near they must be.
+Held = tuple[str, Transducer, selfcheck.Bounds]
+
+
 class Source(Protocol):
     """A checkpoint of either kind."""
 
     def write(self, folder: Path, precision: str, single: bool) -> None:
         """Graphs, vocabulary and contract. With `single` they are typed f32 all over, whatever is stored later."""
 
-    def models(self, contract: dict[str, Any]) -> Mapping[str, tuple[Transducer, selfcheck.Bounds]]:
-        """What the graphs are held against in PyTorch, and how near they must be."""
+    def models(self, contract: dict[str, Any]) -> Iterator[Held]:
+        """In PyTorch, one after the other: no two large models are in memory for this."""
 
 
 class Nemo:
@@ -97,16 +101,11 @@ class Nemo:
         contract["max_symbols"] = self.config.max_symbols()
         path.write_text(json.dumps(contract, indent=1) + "\n", encoding="utf-8")
 
-    def models(self, contract: dict[str, Any]) -> Mapping[str, tuple[Transducer, selfcheck.Bounds]]:
+    def models(self, contract: dict[str, Any]) -> Iterator[Held]:
         """The modules of the recipe, with the weights as they are, and as f16 holds them."""
-        plain = TorchNemo(self.weights, contract)
-        if not self.half:
-            return {"PyTorch": (plain, selfcheck.EXACT)}
-        rounded = TorchNemo(Halved(self.weights), contract)
-        return {
-            "PyTorch, weights rounded to f16": (rounded, selfcheck.EXACT),
-            "PyTorch": (plain, selfcheck.ROUNDED),
-        }
+        if self.half:
+            yield "PyTorch, weights rounded to f16", TorchNemo(Halved(self.weights), contract), selfcheck.EXACT
+        yield "PyTorch", TorchNemo(self.weights, contract), selfcheck.ROUNDED if self.half else selfcheck.EXACT
 
 
 class Checkpoint:
@@ -125,9 +124,9 @@ class Checkpoint:
             raise InputError(ran.stderr.strip().removeprefix("error: ") or f"training/export.py: {ran.returncode}")
         sys.stdout.write(ran.stdout)
 
-    def models(self, contract: dict[str, Any]) -> Mapping[str, tuple[Transducer, selfcheck.Bounds]]:
+    def models(self, contract: dict[str, Any]) -> Iterator[Held]:
         """The recipe's model. Its weights are f16; what the graphs fold is rounded again, or not."""
-        return {"PyTorch": (TorchCheckpoint(self.path, contract), selfcheck.EXACT)}
+        yield "PyTorch", TorchCheckpoint(self.path, contract), selfcheck.EXACT
 
 
 def open_source(options: argparse.Namespace, work: Path) -> Source:
@@ -182,7 +181,7 @@ def run(options: argparse.Namespace, work: Path, folder: Path) -> None:
     with contextlib.redirect_stdout(io.StringIO()):
         probe.main(folder)
     model = OnnxModel(folder)
-    for other, (reference, bounds) in source.models(contract).items():
+    for other, reference, bounds in source.models(contract):
         allowed = replace(selfcheck.INT8, others=bounds.others) if eight_bits else bounds
         for signal, found in selfcheck.check(reference, model, features, allowed).items():
             say(f"{signal}: ONNX Runtime against {other}: {found}")
