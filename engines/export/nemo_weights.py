@@ -128,7 +128,10 @@ class Halved:
         with np.errstate(over="ignore"):
             rounded = array.astype(np.float16)
         if not np.isfinite(rounded).all():
-            raise InputError(f"{self.where}: {name}: expected weights within 65504, the range of f16, found others; --precision fp32 keeps them")
+            raise InputError(
+                f"{self.where}: {name}: expected weights within 65504, the range of f16, found others; "
+                "--precision fp32 keeps them"
+            )
         return rounded.astype(np.float32)
 
 
