@@ -14,7 +14,7 @@ help:
 	@echo "make deny        licences and sources of all crates, and RustSec's advisories where they can be fetched"
 	@echo "make setup       system packages for building and running (Debian, Ubuntu)"
 	@echo "make setup-test  the same with those of the tests"
-	@echo "make recipe      tests of the training recipe and of the reference, in Python; 2.8 GB of packages on the first run"
+	@echo "make recipe      tests of the training recipe, the export and the reference, in Python; 2.8 GB of packages on the first run"
 	@echo "make package     a .deb and an AppImage in target/packaging (make deb and make appimage: one of them)"
 	@echo "make check-package"
 	@echo "                 installs the .deb into a bare Debian and transcribes there, then the same with the AppImage"
@@ -92,11 +92,12 @@ check-package: setup-package
 clippy-tensorrt:
 	$(CARGO) clippy --features tensorrt --all-targets -- -D warnings
 
-# The recipe's environment holds all that the reference needs, too.
+# The export's environment stands on the recipe's, which holds all that the reference needs, too: PyTorch comes once.
 recipe:
-	@python=$$(sh engines/training/setup.sh) \
+	@python=$$(sh engines/export/setup.sh) \
 		&& "$$python" -m unittest discover -s engines/reference \
 		&& "$$python" -m unittest discover -s engines/training \
+		&& "$$python" -m unittest discover -s engines/export \
 		&& "$$python" -m unittest discover -s engines
 
 bench: setup

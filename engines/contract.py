@@ -16,7 +16,7 @@ def tensor(role, name, dtype, shape, layout):
     return {"role": role, "name": name, "dtype": dtype, "shape": shape, "layout": layout}
 
 
-def write(folder, name, dim, hidden, pieces, durations, max_mel_frames):
+def write(folder, name, dim, hidden, pieces, durations, max_mel_frames, weights="f16"):
     def sha256(file):
         return hashlib.sha256((folder / file).read_bytes()).hexdigest()
 
@@ -29,7 +29,7 @@ def write(folder, name, dim, hidden, pieces, durations, max_mel_frames):
         "format": "dictoscope-contract-1",
         "name": name,
         "languages": ["en"],
-        "weights": "f16",
+        "weights": weights,
         "sample_rate": 16000,
         "front_end": {
             "mel_bins": MELS, "window": 400, "hop": 160, "fft": 512, "preemphasis": 0.97,
@@ -80,6 +80,7 @@ def main():
         ("--max-mel-frames", 3000, "longest window"),
     ):
         parser.add_argument(option, type=int, default=default, metavar="N", help=f"{what} (default {default})")
+    parser.add_argument("--weights", default="f16", help="how they are stored (default f16)")
     write(**vars(parser.parse_args()))
 
 

@@ -16,11 +16,14 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
-from random_parakeet_graph import EXTERNAL_LIMIT
-from random_parakeet_layouts import LAYOUTS, SIZES, Job, say
-from random_parakeet_weights import FULL, Sizes, count
+from parakeet_contract import Job
+from parakeet_graph import EXTERNAL_LIMIT
+from parakeet_sizes import Sizes, count
+from random_parakeet_layouts import LAYOUTS, SIZES, random_job
+from random_parakeet_weights import FULL
 
 # Parameters of the trained model; where ours differ, the shapes do.
 PARAMETERS = {
@@ -38,7 +41,7 @@ class InputError(Exception):
     """Says which file or option, what was expected and what was found."""
 
 
-def check_count(sizes: Sizes) -> None:
+def check_count(sizes: Sizes, say: Callable[[str], None]) -> None:
     """Refuses to write a full model that has not the trained one's numbers of parameters."""
     for part, found in count(sizes).items():
         if sizes == FULL and found != PARAMETERS[part]:
@@ -49,15 +52,13 @@ def check_count(sizes: Sizes) -> None:
 def run(job: Job, layout: str) -> None:
     """The whole command."""
     start = time.monotonic()
-    if job.seed < 0:
-        raise InputError(f"--seed: expected 0 or more, found {job.seed}")
-    check_count(job.sizes)
+    check_count(job.sizes, job.say)
     try:
         job.folder.mkdir(parents=True, exist_ok=True)
         LAYOUTS[layout](job)
     except OSError as error:
         raise InputError(f"{error.filename or job.folder}: expected to write there, found: {error.strerror}") from None
-    say(f"{job.name} in {job.folder}, layout {layout}, {time.monotonic() - start:.1f} s")
+    job.say(f"{job.name} in {job.folder}, layout {layout}, {time.monotonic() - start:.1f} s")
 
 
 def main() -> None:
@@ -73,7 +74,9 @@ def main() -> None:
     parser.add_argument("--external-over", type=int, default=EXTERNAL_LIMIT, metavar="BYTES", help=argparse.SUPPRESS)
     options = parser.parse_args()
     try:
-        job = Job(options.out, options.size, options.precision, options.seed, options.external_over)
+        if options.seed < 0:
+            raise InputError(f"--seed: expected 0 or more, found {options.seed}")
+        job = random_job(options.out, options.size, options.precision, options.seed, options.external_over)
         run(job, options.layout)
     except InputError as error:
         sys.exit(f"error: {error}")

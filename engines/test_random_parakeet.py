@@ -17,12 +17,14 @@ import random_parakeet
 import torch
 from onnx import TensorProto
 from onnx.reference import ReferenceEvaluator
-from random_parakeet_graph import ALIGNMENT, ExternalData
-from random_parakeet_layouts import Job
-from random_parakeet_torch import TorchParakeet
-from random_parakeet_weights import DURATIONS, FULL, LSTM_LAYERS, MAX_SYMBOLS, MEL_BINS, SMALL, Weights, count
+from parakeet_graph import ALIGNMENT, ExternalData
+from parakeet_sizes import MAX_SYMBOLS, count
+from parakeet_torch import TorchParakeet
+from random_parakeet_layouts import random_job
+from random_parakeet_weights import FULL, SMALL, RandomWeights
 
 SEED = 7
+MEL_BINS, LSTM_LAYERS, DURATIONS = SMALL.mel_bins, SMALL.lstm_layers, len(SMALL.durations)
 # Largest difference from PyTorch where outputs are of order 1 (encoder, predictor) and 10 (joint).
 F32 = 2e-5
 # What half precision may lose: root mean square as a share of the encoder's output, least cosine of a frame, largest
@@ -37,13 +39,13 @@ FILES = {
 def write(folder: Path, layout: str = "onnx-asr", precision: str = "fp32", seed: int = SEED) -> Path:
     """A small model."""
     with mock.patch("builtins.print"):
-        random_parakeet.run(Job(folder, "small", precision, seed), layout)
+        random_parakeet.run(random_job(folder, "small", precision, seed), layout)
     return folder
 
 
 def small_model() -> TorchParakeet:
     """The one that `write` writes."""
-    return TorchParakeet(SMALL).fill(Weights(SMALL, SEED)).requires_grad_(False)
+    return TorchParakeet(SMALL).fill(RandomWeights(SMALL, SEED))
 
 
 def session(path: Path) -> onnxruntime.InferenceSession:
@@ -94,7 +96,7 @@ class CountTest(unittest.TestCase):
     def test_a_full_model_of_other_size_is_refused(self) -> None:
         with mock.patch.dict(random_parakeet.PARAMETERS, joint=7), mock.patch("builtins.print"):
             with self.assertRaisesRegex(random_parakeet.InputError, "joint: expected 7 parameters, found 6321158"):
-                random_parakeet.check_count(FULL)
+                random_parakeet.check_count(FULL, print)
 
 
 class GraphTest(unittest.TestCase):
@@ -266,7 +268,7 @@ class FileTest(unittest.TestCase):
         def small(path: Path) -> ExternalData:
             return ExternalData(path, limit=1 << 20)
 
-        with mock.patch("random_parakeet_layouts.ExternalData", small):
+        with mock.patch("parakeet_contract.ExternalData", small):
             write(self.work)
         parts = sorted(self.work.glob("encoder-model.onnx.data*"))
         self.assertEqual([path.suffix for path in parts], [".data", ".data_1", ".data_2", ".data_3", ".data_4"])
@@ -290,7 +292,7 @@ class FileTest(unittest.TestCase):
             return ExternalData(path, limit=1 << 20)
 
         options = ["--size", "small", "--layout", "contract", "--precision", "fp16", "--external-over", "1000"]
-        with mock.patch("random_parakeet_layouts.ExternalData", small), mock.patch("builtins.print"):
+        with mock.patch("parakeet_contract.ExternalData", small), mock.patch("builtins.print"):
             with mock.patch("sys.argv", ["random_parakeet.py", str(self.work), *options]):
                 random_parakeet.main()
         contract = read(self.work / "contract.json")

@@ -10,15 +10,18 @@ onnx-asr-int8  the same, quantised by ONNX Runtime: encoder-model.int8.onnx, dec
 sherpa         encoder.onnx with weights in encoder.weights, decoder.onnx, joiner.onnx, tokens.txt, notes in the graph
 split          encoder.onnx [batch, time, dim], predictor.onnx, joint.onnx on two axes, model_meta.json, vocab.txt
 fused          as onnx-asr, but scores also depend on the last token past the LSTM, so that the two cannot be parted
+exported       a folder with contract.json, as export/export.py makes it of a .nemo file, but for the probe, whose last digits differ
+               between processors
 
 Beside them expected.json: for each layout the decisions of the reference loop (`reference/decode.py`) with ONNX Runtime running
-the graphs as they are. training/requirements.lock has the packages.
+the graphs as they are. export/setup.sh makes an environment with the packages.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,14 +29,16 @@ from typing import Any
 import numpy as np
 import onnxruntime
 from onnxruntime.quantization import QuantType, quantize_dynamic
-from random_parakeet_graph import Graph
-from random_parakeet_layers import encode, join, predict
-from random_parakeet_layouts import NAMES, SIZES, Job, give, state_ports, take, write_encoder, write_onnx_asr, write_vocabulary
-from random_parakeet_layouts import Port
-from random_parakeet_weights import DURATIONS, LSTM_LAYERS, MAX_SYMBOLS, MEL_BINS, Sizes
+from parakeet_contract import Job, Port, give, state_ports, take, write_encoder
+from parakeet_layers import encode, join, predict
+from parakeet_sizes import MAX_SYMBOLS, Sizes
+from random_parakeet_layouts import NAMES, SIZES, random_job, write_onnx_asr, write_vocabulary
 
-sys.path.append(str(Path(__file__).parent / "reference"))
+for part in ("export", "training", "reference"):
+    sys.path.append(str(Path(__file__).parent / part))
+import made_nemo  # noqa: E402
 from decode import greedy  # noqa: E402
+from export import Nemo  # noqa: E402
 
 TINY = Sizes(layers=1, dim=16, heads=2, feed_forward=32, channels=4, positions=64, pieces=30, hidden=12, joint=12)
 SEED, MEL_FRAMES = 7, 333
@@ -42,11 +47,11 @@ SIZES["tiny"], NAMES["tiny"] = TINY, "tiny transducer"
 
 def features() -> np.ndarray:
     """Noise of a linear congruential generator, exact in f32, [MEL_FRAMES, mel]."""
-    state, out = 12345, np.empty(MEL_FRAMES * MEL_BINS, np.float32)
+    state, out = 12345, np.empty(MEL_FRAMES * TINY.mel_bins, np.float32)
     for n in range(len(out)):
         state = (state * 1664525 + 1013904223) % 2**32
         out[n] = ((state >> 8) / 8388608.0 - 1.0) * 1.75
-    return out.reshape(MEL_FRAMES, MEL_BINS)
+    return out.reshape(MEL_FRAMES, TINY.mel_bins)
 
 
 def write_int8(job: Job) -> None:
@@ -107,11 +112,11 @@ def rename_weights(folder: Path) -> None:
     notes = {
         "vocab_size": TINY.pieces,
         "normalize_type": "per_feature",
-        "pred_rnn_layers": LSTM_LAYERS,
+        "pred_rnn_layers": TINY.lstm_layers,
         "pred_hidden": TINY.hidden,
         "subsampling_factor": 8,
         "model_type": "EncDecRNNTBPEModel",
-        "feat_dim": MEL_BINS,
+        "feat_dim": TINY.mel_bins,
     }
     for key, value in notes.items():
         model.metadata_props.add(key=key, value=str(value))
@@ -123,7 +128,7 @@ def write_split(job: Job) -> None:
     """Three graphs with other axes: frames time first, joint on [batch, values]."""
     sizes = job.sizes
     graph = job.graph("encoder.onnx", "encoder.")
-    inputs = [Port("", "audio_signal", "f32", ("B", MEL_BINS, "T"), ""), Port("", "length", "i64", ("B",), "")]
+    inputs = [Port("", "audio_signal", "f32", ("B", TINY.mel_bins, "T"), ""), Port("", "length", "i64", ("B",), "")]
     frames, lengths = encode(graph, *take(graph, inputs), lambda _: None)
     outputs = [
         Port("", "encoder_output", "f32", ("B", "T_enc", sizes.dim), ""),
@@ -163,8 +168,8 @@ def write_split(job: Job) -> None:
         "sample_rate": 16000,
         "blank_id": sizes.pieces,
         "tokenizer_vocab_size": sizes.pieces,
-        "duration_values": list(range(DURATIONS)),
-        "features": {"type": "log-mel", "n_fft": 512, "n_mels": MEL_BINS, "hop_length": 160},
+        "duration_values": list(TINY.durations),
+        "features": {"type": "log-mel", "n_fft": 512, "n_mels": TINY.mel_bins, "hop_length": 160},
     }
     (job.folder / "model_meta.json").write_text(json.dumps(meta, indent=1) + "\n", encoding="utf-8")
 
@@ -195,12 +200,23 @@ def write_fused(job: Job) -> None:
     job.save(graph, "decoder_joint-model.onnx")
 
 
+def write_exported(job: Job) -> None:
+    """What becomes of a `.nemo` file with these weights."""
+    for stale in job.folder.iterdir():
+        stale.unlink()
+    with tempfile.TemporaryDirectory() as name:
+        path = Path(name) / "tiny.nemo"
+        made_nemo.write(path, made_nemo.config(TINY), made_nemo.state(TINY, SEED), TINY.pieces)
+        Nemo(path, Path(name), None).write(job.folder, "fp16", single=False)
+
+
 LAYOUTS: dict[str, Callable[[Job], None]] = {
     "onnx-asr": write_onnx_asr,
     "onnx-asr-int8": write_int8,
     "sherpa": write_sherpa,
     "split": write_split,
     "fused": write_fused,
+    "exported": write_exported,
 }
 
 
@@ -209,7 +225,7 @@ class Runner:
 
     contract = {
         "vocabulary": {"blank": TINY.pieces},
-        "durations": list(range(DURATIONS)),
+        "durations": list(TINY.durations),
         "max_symbols": MAX_SYMBOLS,
     }
 
@@ -236,7 +252,7 @@ class Runner:
 
     def predict(self, token: int, state: Any | None) -> tuple[Any, Any]:
         """A fused graph's prediction is what the graph will be fed: token and state before."""
-        zero = np.zeros((LSTM_LAYERS, 1, TINY.hidden), np.float32)
+        zero = np.zeros((TINY.lstm_layers, 1, TINY.hidden), np.float32)
         h, c = state or (zero, zero)
         if self.fused:
             prediction = (token, h, c)
@@ -256,11 +272,10 @@ class Runner:
         """[dim] to [classes]."""
         if self.fused:
             return self.run_fused(frame[None, :, None], prediction)[0].reshape(-1)
-        values = {"encoder_outputs": frame[None, :, None], "encoder_output": frame[None]}
-        feed = [
-            values.get(value.name, prediction.reshape(1, -1) if len(value.shape) == 2 else prediction)
-            for value in self.joiner.get_inputs()
-        ]
+        feed = [frame if value.name.startswith("encoder") else prediction for value in self.joiner.get_inputs()]
+        # With an axis of time or tokens, or without.
+        ranks = [len(value.shape) for value in self.joiner.get_inputs()]
+        feed = [array.reshape((1, -1, 1)[:rank]) for array, rank in zip(feed, ranks, strict=True)]
         return self.run(self.joiner, *feed)[0].reshape(-1)
 
 
@@ -271,7 +286,7 @@ def main(out: Path) -> None:
     for name, write in LAYOUTS.items():
         folder = out / name
         folder.mkdir(parents=True, exist_ok=True)
-        write(Job(folder, "tiny", "fp32", SEED))
+        write(random_job(folder, "tiny", "fp32", SEED))
         runner = Runner(folder)
         decisions = greedy(runner, runner.encode(mel))
         expected[name] = {

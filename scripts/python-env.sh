@@ -1,11 +1,12 @@
 #!/bin/sh
 # Makes a Python environment from a lock file and prints the path of its interpreter; progress goes to stderr.
 #
-#   scripts/python-env.sh LOCK NAME OLDEST MODULE...
+#   scripts/python-env.sh [--above PYTHON] LOCK NAME OLDEST MODULE...
 #
 # LOCK is a lock file, or a folder with requirements.lock; NAME begins the environment's name; OLDEST is the oldest
 # Python (3.OLDEST) for which every package in the lock has a wheel; the MODULEs must load. Does nothing if it is there
-# already: its folder is named after the lock file's hash.
+# already: its folder is named after the lock file's hash. With --above it sees the packages of another such environment,
+# whose interpreter PYTHON is, and holds only what the lock adds to them.
 set -eu
 
 fail() {
@@ -13,7 +14,13 @@ fail() {
     exit 1
 }
 
-[ $# -ge 4 ] || fail "usage: scripts/python-env.sh LOCK NAME OLDEST MODULE..."
+below=
+if [ "${1:-}" = --above ]; then
+    below=${2:-}
+    [ -x "$below" ] || fail "--above $below: expected an interpreter, found none"
+    shift 2
+fi
+[ $# -ge 4 ] || fail "usage: scripts/python-env.sh [--above PYTHON] LOCK NAME OLDEST MODULE..."
 lock=$1
 [ ! -d "$lock" ] || lock=$lock/requirements.lock
 name=$2
@@ -28,17 +35,18 @@ usable() {
 }
 
 if command -v sha256sum >/dev/null; then
-    hash=$(sha256sum <"$lock" | cut -c1-12)
+    sum="sha256sum"
 else
-    hash=$(shasum -a 256 <"$lock" | cut -c1-12)
+    sum="shasum -a 256"
 fi
+hash=$({ cat "$lock" && printf '%s' "$below"; } | $sum | cut -c1-12)
 cache=${DICTOSCOPE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/dictoscope}
 venv=$cache/$name-$hash
 python=$venv/bin/python
 
 if [ ! -e "$venv/complete" ]; then
     found=
-    for candidate in ${PYTHON:-python3 python3.13 python3.12 python3.11 python3.10}; do
+    for candidate in ${below:-${PYTHON:-python3 python3.13 python3.12 python3.11 python3.10}}; do
         if usable "$candidate"; then
             found=$candidate
             break
@@ -53,6 +61,10 @@ if [ ! -e "$venv/complete" ]; then
     echo "python-env.sh: installing $lock into $venv$size" >&2
     "$found" -m venv "$venv" >&2 \
         || fail "$found -m venv failed (on Debian and Ubuntu it needs the package python3-venv)"
+    if [ -n "$below" ]; then
+        packages='import sysconfig; print(sysconfig.get_path("purelib"))'
+        "$below" -c "$packages" >"$("$python" -c "$packages")/below.pth"
+    fi
     # pip's own cache would hold the downloads a second time.
     "$python" -m pip install --no-cache-dir --no-compile --only-binary :all: --require-hashes -r "$lock" >&2 \
         || fail "pip could not install $lock"

@@ -120,6 +120,26 @@ fn every_layout_decodes_as_the_reference_does() {
 }
 
 #[test]
+fn a_folder_that_was_exported_of_a_nemo_file_decodes_as_the_reference_does() {
+    let expected: Value =
+        serde_json::from_str(&fs::read_to_string(root().join("tests/data/models/expected.json")).unwrap()).unwrap();
+    let of = |key: &str| -> Vec<u64> { serde_json::from_value(expected["exported"][key].clone()).unwrap() };
+    let folder = copy("exported");
+    let (model, told) = open(folder.path(), None);
+    let model = model.unwrap();
+    let contract = model.contract();
+    assert_eq!((contract.derived.is_some(), told.as_slice()), (false, &[][..]), "its own contract is taken");
+    assert_eq!((contract.weights.as_str(), contract.encoder.length_masks), ("f16", true));
+    let runtime = runtime();
+    for mut engine in [model.open_rten(THREADS).unwrap(), model.open_onnxruntime(&runtime, THREADS).unwrap()] {
+        let expected = [of("frames"), of("tokens"), of("durations")];
+        assert_eq!(decode(&mut *engine, &model), expected, "{:?}", engine.info());
+    }
+    fs::write(folder.path().join("joint.onnx"), "x").unwrap();
+    assert_says(&refusal(folder.path()), &["joint.onnx", "SHA-256"]);
+}
+
+#[test]
 fn a_changed_file_makes_the_contract_anew() {
     let folder = copy("sherpa");
     open(folder.path(), None).0.unwrap();

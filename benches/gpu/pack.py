@@ -22,7 +22,8 @@ ROOT = Path(__file__).resolve().parents[2]
 FILES = (
     "assets/clips/story.flac",
     *(f"benches/gpu/{name}.py" for name in ("run", "table", "yardstick")),
-    *(f"engines/random_parakeet{part}.py" for part in ("", "_graph", "_layers", "_layouts", "_torch", "_weights")),
+    *(f"engines/random_parakeet{part}.py" for part in ("", "_layouts", "_weights")),
+    *(f"engines/parakeet_{part}.py" for part in ("contract", "graph", "layers", "sizes", "torch")),
     "engines/training/fastconformer.py",
 )
 LIBRARIES = ("libonnxruntime.so.*", "libonnxruntime_providers_shared.so", "libonnxruntime_providers_cuda.so")

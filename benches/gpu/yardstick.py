@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The same network in PyTorch, timed: eager and replayed from a CUDA graph, encoder, predictor and joint.
 
-The layers are those of engines/training (engines/random_parakeet_torch.py puts them together and its tests hold the ONNX
+The layers are those of engines/training (engines/parakeet_torch.py puts them together and its tests hold the ONNX
 graphs against it). Weights are PyTorch's first ones: their values cost nothing. TF32 is off. "with copies" begins with
 features on the host and ends with frames on the host, as the program's calls do. Prints one JSON
 object after each window and each joint: the newest holds all that was measured so far.
@@ -25,8 +25,9 @@ ENGINES = Path(__file__).resolve().parents[2] / "engines"
 sys.path.insert(0, str(ENGINES))
 sys.path.insert(0, str(ENGINES / "training"))
 from fastconformer import position_table
-from random_parakeet_torch import TorchParakeet
-from random_parakeet_weights import FULL, LSTM_LAYERS, MEL_BINS, SMALL, SUBSAMPLING
+from parakeet_sizes import SUBSAMPLING
+from parakeet_torch import TorchParakeet
+from random_parakeet_weights import FULL, SMALL
 
 ROWS = (1, 2, 4, 8, 16)
 MEL_PER_SECOND = 100
@@ -143,12 +144,12 @@ def measure(options: argparse.Namespace) -> Iterator[Found]:
         frames = round(secs * MEL_PER_SECOND)
         length = -(-frames // SUBSAMPLING)
         positions = position_table(length, sizes.dim).to(device, kind)
-        mel = torch.randn(1, MEL_BINS, frames).to(kind)
+        mel = torch.randn(1, sizes.mel_bins, frames).to(kind)
         times = ways(clock, [mel], lambda x, p=positions: model(x, p))
         found["encode"].append({"window_secs": secs, "mel_frames": frames} | times)
         yield found
     token = torch.tensor([[3]])
-    state = tuple(torch.zeros(LSTM_LAYERS, 1, sizes.hidden, dtype=kind, device=device) for _ in range(2))
+    state = tuple(torch.zeros(sizes.lstm_layers, 1, sizes.hidden, dtype=kind, device=device) for _ in range(2))
     # The prediction and its state stay on the device.
     found["predict"] = {
         "eager": try_call(lambda: clock.spread(lambda: model.lstm(model.embed(token.to(device)), state)[0]))

@@ -1,14 +1,13 @@
 #!/usr/bin/env python3
 """Exports a checkpoint as a model folder: three ONNX graphs, the vocabulary, the tokenizer and contract.json.
 
-Weights are stored as f16 and computed with as f32; batch normalisation becomes part of the convolution before it. Then
+Weights are stored as f16 (or f32, with --precision fp32) and computed with as f32; batch normalisation becomes part of the convolution before it. Then
 ONNX Runtime runs every graph and must answer as PyTorch does, or the export fails.
 """
 
 from __future__ import annotations
 
 import argparse
-import shutil
 import subprocess
 import sys
 import warnings
@@ -20,26 +19,27 @@ import errors
 import numpy as np
 import onnx
 import onnxruntime
-import sentencepiece
 import shards
 import torch
 from errors import InputError
 from model import TdtModel
 from store16 import split_shared, store16
 from torch import Tensor, nn
+from vocabulary import write_vocabulary
 
 ENGINES = Path(__file__).resolve().parent.parent
 TOKENIZER = ENGINES.parent / "assets" / "model" / "tokenizer.model"
 OPSET = 17
 # Mel frames of an encoder frame.
 SUBSAMPLING = 8
-BLANK = "<blk>"
 # Lengths in mel frames for which the encoder is checked; the last is the longest that the program gives.
 CHECKED = (40, 333, 1201, 3000)
 # Largest difference between ONNX Runtime and PyTorch, as a share of the output's root mean square. Folded convolutions
 # rounded to f16 made 5e-4 with random weights; everything else is of the order of 1e-6.
 TOLERANCE = 2e-3
 SEED = 1
+# What contracts call a precision of stored weights.
+STORED = {"fp16": "f16", "fp32": "f32"}
 
 
 class WithLengths(nn.Module):
@@ -60,7 +60,7 @@ def features(frames: int, mel_bins: int, generator: torch.Generator) -> Tensor:
 
 
 def write_graph(
-    module: nn.Module, inputs: tuple[Tensor, ...], path: Path, axes: dict[str, dict[int, str]], outputs: int
+    module: nn.Module, inputs: tuple[Tensor, ...], path: Path, axes: dict[str, dict[int, str]], outputs: int, half: bool
 ) -> None:
     """One graph; `axes` names its tensors in order, inputs first, each with its dynamic axes."""
     names = list(axes)
@@ -81,12 +81,13 @@ def write_graph(
     assert len(names) == len(inputs) + outputs
     proto = onnx.load(path)
     split_shared(proto.graph)
-    store16(proto.graph)
+    if half:
+        store16(proto.graph)
     onnx.save(proto, path)
 
 
-def write_graphs(model: TdtModel, folder: Path) -> None:
-    """encoder.onnx, predictor.onnx and joint.onnx."""
+def write_graphs(model: TdtModel, folder: Path, half: bool) -> None:
+    """encoder.onnx, predictor.onnx and joint.onnx; large weights stored as f16 if `half`."""
     sizes, generator = model.sizes, torch.Generator().manual_seed(SEED)
     mel = features(333, len(model.enc.band), generator)
     write_graph(
@@ -100,6 +101,7 @@ def write_graphs(model: TdtModel, folder: Path) -> None:
             "encoded_lengths": {0: "B"},
         },
         outputs=2,
+        half=half,
     )
     state, batch = torch.zeros(1, 1, sizes.hidden), {1: "B"}
     write_graph(
@@ -108,6 +110,7 @@ def write_graphs(model: TdtModel, folder: Path) -> None:
         folder / "predictor.onnx",
         {"y": {0: "B", 1: "U"}, "h": batch, "c": batch, "g": {0: "B", 2: "U"}, "h_out": batch, "c_out": batch},
         outputs=3,
+        half=half,
     )
     write_graph(
         model.joint,
@@ -119,20 +122,8 @@ def write_graphs(model: TdtModel, folder: Path) -> None:
             "joint_output": {0: "B", 1: "T", 2: "U"},
         },
         outputs=1,
+        half=half,
     )
-
-
-def write_vocabulary(tokenizer: Path, pieces: int, folder: Path) -> None:
-    """vocab.txt, one piece and its number a line, blank last; and the tokenizer itself."""
-    try:
-        processor = sentencepiece.SentencePieceProcessor(model_file=str(tokenizer))
-    except (OSError, RuntimeError) as error:
-        raise InputError(f"{tokenizer}: expected a SentencePiece model, found: {error}") from None
-    if processor.get_piece_size() != pieces:
-        raise InputError(f"{tokenizer}: expected {pieces} pieces, found {processor.get_piece_size()}")
-    lines = [f"{processor.id_to_piece(i)} {i}\n" for i in range(pieces)] + [f"{BLANK} {pieces}\n"]
-    (folder / "vocab.txt").write_text("".join(lines), encoding="utf-8")
-    shutil.copyfile(tokenizer, folder / "tokenizer.model")
 
 
 def difference(expected: Tensor, found: np.ndarray) -> float:
@@ -192,7 +183,7 @@ def default_name(folder: Path, about: dict[str, Any]) -> str:
     return f"dictoscope-embedded {step}{shards.sha256(folder / checkpoint.WEIGHTS)[:8]}"
 
 
-def export(source: Path, folder: Path, name: str | None, tokenizer: Path) -> None:
+def export(source: Path, folder: Path, name: str | None, tokenizer: Path, precision: str = "fp16") -> None:
     """The whole export; prints what was measured."""
     about, model = checkpoint.about(source), checkpoint.load(source)
     expected = about.get("tokenizer_sha256")
@@ -200,7 +191,7 @@ def export(source: Path, folder: Path, name: str | None, tokenizer: Path) -> Non
         raise InputError(f"{tokenizer}: expected the tokenizer of the training, SHA-256 {expected}, found {found}")
     name = name or default_name(source, about)
     folder.mkdir(parents=True, exist_ok=True)
-    write_graphs(model, folder)
+    write_graphs(model, folder, precision == "fp16")
     sizes = model.sizes
     write_vocabulary(tokenizer, sizes.pieces, folder)
     for case, value in check(model, folder).items():
@@ -211,6 +202,7 @@ def export(source: Path, folder: Path, name: str | None, tokenizer: Path) -> Non
         "--pieces": sizes.pieces,
         "--durations": sizes.durations,
         "--max-mel-frames": longest(model),
+        "--weights": STORED[precision],
     }
     arguments = [str(part) for pair in numbers.items() for part in pair]
     subprocess.run([sys.executable, str(ENGINES / "contract.py"), str(folder), name, *arguments], check=True)
@@ -224,8 +216,9 @@ def main() -> None:
     parser.add_argument("out", type=Path, help="folder for the model")
     parser.add_argument("--name", help="name in the contract (default: from the checkpoint's step and hash)")
     parser.add_argument("--tokenizer", type=Path, default=TOKENIZER, help="SentencePiece model (default: %(default)s)")
+    parser.add_argument("--precision", choices=STORED, default="fp16", help="of stored weights (default: %(default)s)")
     options = parser.parse_args()
-    export(options.checkpoint, options.out, options.name, options.tokenizer)
+    export(options.checkpoint, options.out, options.name, options.tokenizer, options.precision)
 
 
 if __name__ == "__main__":

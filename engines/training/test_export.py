@@ -25,6 +25,7 @@ from model import TdtModel
 from onnx import TensorProto, helper, numpy_helper
 from sizes import TOY
 from store16 import LARGE, split_shared, store16
+from vocabulary import write_vocabulary
 
 # The reference has the embedded model's sizes as constants; with those of TOY it reads and runs the toy graphs, too.
 REFERENCE = """
@@ -164,9 +165,9 @@ class ExportTest(unittest.TestCase):
 
     def test_a_tokenizer_of_another_size_is_refused(self) -> None:
         with self.assertRaisesRegex(InputError, "tokenizer.model: expected 500 pieces, found 512"):
-            export.write_vocabulary(export.TOKENIZER, 500, self.work)
+            write_vocabulary(export.TOKENIZER, 500, self.work)
         with self.assertRaisesRegex(InputError, "vocab.txt: expected a SentencePiece model"):
-            export.write_vocabulary(self.folder / "vocab.txt", 512, self.work)
+            write_vocabulary(self.folder / "vocab.txt", 512, self.work)
 
     def test_another_tokenizer_than_that_of_the_training_is_refused(self) -> None:
         other = self.work / "other"

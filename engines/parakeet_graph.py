@@ -1,7 +1,10 @@
 """An ONNX graph under construction, whose weights go straight to a file beside it.
 
-Names of nodes and initialisers are those that PyTorch's exporter gives modules. In half precision everything is typed
-f16 but layer normalisation, what a caller casts, and the graph's own inputs and outputs.
+Names of nodes and initialisers are those that PyTorch's exporter gives modules. How numbers are stored and computed with:
+
+f32     both f32
+f16     everything is typed f16 but layer normalisation, what a caller casts, and the graph's own inputs and outputs
+stored  as f32, but weights that f16 holds exactly are stored so, behind a Cast (as `training/store16.py` has it)
 """
 
 from __future__ import annotations
@@ -15,12 +18,14 @@ from typing import Any
 import numpy as np
 import onnx
 from onnx import TensorProto, helper
-from random_parakeet_weights import Weights
+from parakeet_sizes import Weights
 
 OPSET = 17
 # IR version of that opset's time; older runtimes refuse newer ones.
 IR_VERSION = 8
 PRODUCER = "dictoscope random_parakeet"
+# Fewer values than this stay f32 where weights are stored as f16: they would save nothing.
+LARGE = 256
 # Smaller tensors stay in the graph's own file, as `onnx.save` does it.
 EXTERNAL_BYTES = 1024
 # A page: runtimes map the file.
@@ -64,11 +69,14 @@ class ExternalData:
 class Graph:
     """A graph under construction. Values are names; `scope` is a module's name below `root`, with dots."""
 
-    def __init__(self, weights: Weights, root: str, half: bool, data: ExternalData | None) -> None:
-        self.weights, self.root, self.half, self.data = weights, root, half, data
-        self.float = TensorProto.FLOAT16 if half else TensorProto.FLOAT
+    def __init__(
+        self, weights: Weights, root: str, kind: str, data: ExternalData | None, producer: str = PRODUCER
+    ) -> None:
+        self.weights, self.root, self.data = weights, root, data
+        self.half, self.stored = kind == "f16", kind == "stored"
+        self.float = TensorProto.FLOAT16 if self.half else TensorProto.FLOAT
         # Everything goes straight into the file's message: gathered beside it, the weights would be copied twice.
-        self.model = onnx.ModelProto(ir_version=IR_VERSION, producer_name=PRODUCER)
+        self.model = onnx.ModelProto(ir_version=IR_VERSION, producer_name=producer)
         self.model.opset_import.add(version=OPSET)
         self.proto = self.model.graph
         self.names: Counter[str] = Counter()
@@ -93,11 +101,15 @@ class Graph:
     def tensor(self, name: str, array: np.ndarray, single: bool = False) -> str:
         """An initialiser; floats are f16 in half precision unless `single`."""
         if name not in self.tensors:
+            stored = name
             if self.half and array.dtype == np.float32 and not single:
                 array = array.astype(np.float16)
+            elif self.stored and fits_f16(array):
+                array, stored = array.astype(np.float16), f"{name}_f16"
+                self.proto.node.append(helper.make_node("Cast", [stored], [name], to=TensorProto.FLOAT))
             array = np.asarray(array, order="C")
             kind = helper.np_dtype_to_tensor_dtype(array.dtype)
-            tensor = self.proto.initializer.add(name=name, data_type=kind, dims=array.shape)
+            tensor = self.proto.initializer.add(name=stored, data_type=kind, dims=array.shape)
             if self.data and array.nbytes >= EXTERNAL_BYTES:
                 self.data.store(tensor, array)
             else:
@@ -118,11 +130,15 @@ class Graph:
         """A weight as it is."""
         return self.tensor(name, self.weights[self.root + name], single)
 
-    def linear(self, scope: str, x: str, bias: bool = False) -> str:
+    def has(self, name: str) -> bool:
+        """Whether there is such a weight."""
+        return self.root + name in self.weights.shapes
+
+    def linear(self, scope: str, x: str) -> str:
         """x [..., in] to [..., out]. Exporters transpose the weight, and say so in its name."""
         weight = self.tensor(f"onnx::MatMul_{scope}.weight", self.weights[f"{self.root}{scope}.weight"].T)
         y = self.op("MatMul", scope, x, weight)
-        return self.op("Add", scope, self.parameter(f"{scope}.bias"), y) if bias else y
+        return self.op("Add", scope, self.parameter(f"{scope}.bias"), y) if self.has(f"{scope}.bias") else y
 
     def norm(self, scope: str, x: str) -> str:
         """Layer normalisation over the last axis, always in f32."""
@@ -162,3 +178,11 @@ class Graph:
         path.write_bytes(self.model.SerializeToString(deterministic=True))
         if self.data:
             self.data.close()
+
+
+def fits_f16(array: np.ndarray) -> bool:
+    """Whether an array is large enough to be worth it, and f16 holds its values as they are."""
+    if array.dtype != np.float32 or array.size < LARGE:
+        return False
+    with np.errstate(over="ignore"):
+        return bool((array.astype(np.float16) == array).all())

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from random_parakeet_graph import Graph
-from random_parakeet_weights import KERNEL, LSTM_LAYERS, position_table
+from parakeet_graph import Graph
+from parakeet_sizes import folded, position_table
 
 # A masked score: small enough to vanish in the softmax.
 MASKED = -1e4
@@ -46,7 +46,7 @@ def subsample(g: Graph, audio: str, lengths: str) -> tuple[str, str]:
         x = g.op("Relu", f"{scope}.{numbers[-1] + 1}", x)
     # [B, C, T, F] to [B, T, C F].
     x = g.op("Reshape", "pre_encode", g.op("Transpose", "pre_encode", x, perm=[0, 2, 1, 3]), g.ints(0, 0, -1))
-    return g.linear("pre_encode.out", x, bias=True), lengths
+    return g.linear("pre_encode.out", x), lengths
 
 
 def attention(g: Graph, scope: str, x: str, positions: str, shifts: tuple[str, str, str], kept: str) -> str:
@@ -83,15 +83,17 @@ def convolution(g: Graph, scope: str, x: str, kept: str) -> str:
 
     def pointwise(number: int, value: str) -> str:
         name = f"{scope}.pointwise_conv{number}"
-        return g.op("Conv", name, value, g.parameter(f"{name}.weight"), kernel_shape=[1])
+        biases = [g.parameter(f"{name}.bias")] if g.has(f"{name}.bias") else []
+        return g.op("Conv", name, value, g.parameter(f"{name}.weight"), *biases, kernel_shape=[1])
 
     halves = g.ops("Split", scope, [pointwise(1, g.op("Transpose", scope, x, perm=[0, 2, 1]))], 2, axis=1)
     y = g.op("Mul", scope, halves[0], g.op("Sigmoid", scope, halves[1]))
     name = f"{scope}.depthwise_conv"
-    weight, bias = g.weights.folded(g.root + scope)
-    folded = (g.tensor(f"onnx::Conv_{name}.{part}", array) for part, array in (("weight", weight), ("bias", bias)))
-    size = {"kernel_shape": [KERNEL], "pads": [KERNEL // 2] * 2, "group": g.weights.sizes.dim}
-    y = g.op("Conv", name, g.op("Mul", scope, y, kept), *folded, **size)
+    weight, bias = folded(g.weights, g.root + scope)
+    both = (g.tensor(f"onnx::Conv_{name}.{part}", array) for part, array in (("weight", weight), ("bias", bias)))
+    kernel = g.weights.sizes.kernel
+    size = {"kernel_shape": [kernel], "pads": [kernel // 2] * 2, "group": g.weights.sizes.dim}
+    y = g.op("Conv", name, g.op("Mul", scope, y, kept), *both, **size)
     return g.op("Transpose", scope, pointwise(2, g.silu(f"{scope}.activation", y)), perm=[0, 2, 1])
 
 
@@ -108,6 +110,8 @@ def encode(g: Graph, audio: str, lengths: str, progress: Callable[[int], None]) 
     """
     positions = g.weights.sizes.positions
     x, lengths = subsample(g, audio, lengths)
+    if g.weights.sizes.scaled:
+        x = g.op("Mul", "pos_enc", x, g.number(g.weights.sizes.dim**0.5))
     frames = g.size(x, 1)
     table = g.tensor("pos_enc.pe", position_table(g.weights.sizes))
     end = g.op("Add", "pos_enc", frames, g.ints(positions - 1))
@@ -137,9 +141,9 @@ def predict(g: Graph, tokens: str, h: str, c: str) -> tuple[str, str, str]:
     table = g.parameter("decoder.prediction.embed.weight")
     x = g.op("Gather", "decoder.prediction.embed", table, tokens, axis=0)
     x = g.op("Transpose", scope, x, perm=[1, 0, 2])
-    old = [g.ops("Split", scope, [state], LSTM_LAYERS, axis=0) for state in (h, c)]
+    old = [g.ops("Split", scope, [state], g.weights.sizes.lstm_layers, axis=0) for state in (h, c)]
     new: list[list[str]] = [[], []]
-    for layer in range(LSTM_LAYERS):
+    for layer in range(g.weights.sizes.lstm_layers):
         arrays = {}
         for part in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"):
             rows = g.weights[f"{g.root}{scope}.{part}_l{layer}"]
@@ -159,7 +163,7 @@ def predict(g: Graph, tokens: str, h: str, c: str) -> tuple[str, str, str]:
 
 def join(g: Graph, frames: str, predictions: str) -> str:
     """Frames [B, dim, T] and predictions [B, U, hidden] to raw logits [B, T, U, classes], every one with every one."""
-    f = g.linear("joint.enc", g.op("Transpose", "joint", frames, perm=[0, 2, 1]), bias=True)
-    p = g.linear("joint.pred", predictions, bias=True)
+    f = g.linear("joint.enc", g.op("Transpose", "joint", frames, perm=[0, 2, 1]))
+    p = g.linear("joint.pred", predictions)
     both = g.op("Add", "joint", g.op("Unsqueeze", "joint", f, g.ints(2)), g.op("Unsqueeze", "joint", p, g.ints(1)))
-    return g.linear("joint.joint_net.2", g.op("Relu", "joint.joint_net.0", both), bias=True)
+    return g.linear("joint.joint_net.2", g.op("Relu", "joint.joint_net.0", both))

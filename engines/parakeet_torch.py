@@ -1,4 +1,4 @@
-"""The random model in PyTorch, of the recipe's layers: what the graphs are held against."""
+"""Parakeet-TDT in PyTorch, of the recipe's layers: what the graphs are held against."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from random_parakeet_weights import KERNEL, LSTM_LAYERS, SUBSAMPLING, Sizes, Weights
+from parakeet_sizes import SUBSAMPLING, Sizes, Weights
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -42,24 +42,24 @@ class TorchParakeet(nn.Module):
 
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
-        c, self.positions = sizes.channels, sizes.positions
+        c, self.scale = sizes.channels, sizes.dim**0.5 if sizes.scaled else 1.0
         stage = [nn.Conv2d(c, c, 3, 2, 1, groups=c), nn.Conv2d(c, c, 1), nn.ReLU()]
         again = [nn.Conv2d(c, c, 3, 2, 1, groups=c), nn.Conv2d(c, c, 1), nn.ReLU()]
         self.conv = nn.Sequential(nn.Conv2d(1, c, 3, 2, 1), nn.ReLU(), *stage, *again)
         self.out = nn.Linear(c * sizes.mel_bands, sizes.dim)
         self.layers = nn.ModuleList(
-            Layer(sizes.dim, sizes.heads, sizes.feed_forward, KERNEL, 0.0) for _ in range(sizes.layers)
+            Layer(sizes.dim, sizes.heads, sizes.feed_forward, sizes.kernel, 0.0) for _ in range(sizes.layers)
         )
         for module in self.layers.modules():
-            if isinstance(module, nn.Linear | nn.Conv1d):
+            if not sizes.biases and isinstance(module, nn.Linear | nn.Conv1d):
                 module.bias = None
         self.embed = nn.Embedding(sizes.pieces + 1, sizes.hidden, padding_idx=sizes.pieces)
-        self.lstm = nn.LSTM(sizes.hidden, sizes.hidden, LSTM_LAYERS, batch_first=True)
+        self.lstm = nn.LSTM(sizes.hidden, sizes.hidden, sizes.lstm_layers, batch_first=True)
         self.enc, self.pred = nn.Linear(sizes.dim, sizes.joint), nn.Linear(sizes.hidden, sizes.joint)
         self.join = nn.Linear(sizes.joint, sizes.classes)
 
     def fill(self, weights: Weights) -> TorchParakeet:
-        """Loads a seed's weights; every name must find its place."""
+        """Takes weights as its own, without a copy where they are arrays in memory; every name must find its place."""
         state = {}
         for name in weights.shapes:
             key = name.removeprefix("encoder.").removeprefix("pre_encode.").removeprefix("decoder.prediction.")
@@ -71,8 +71,8 @@ class TorchParakeet(nn.Module):
         for name in self.state_dict():
             if name.endswith("num_batches_tracked"):
                 state[name] = torch.tensor(0)
-        self.load_state_dict(state)
-        return self.eval()
+        self.load_state_dict(state, assign=True)
+        return self.eval().requires_grad_(False)
 
     def encode(self, mel: np.ndarray) -> np.ndarray:
         """[B, mel, T] to [B, dim, T / 8]."""
@@ -84,7 +84,7 @@ class TorchParakeet(nn.Module):
     def forward(self, mel: Tensor, positions: Tensor) -> Tensor:
         """The same on tensors; `positions` is the table for that many frames."""
         x = self.conv(mel.transpose(1, 2)[:, None])
-        x = self.out(x.transpose(1, 2).flatten(2))
+        x = self.out(x.transpose(1, 2).flatten(2)) * self.scale
         for layer in self.layers:
             x = layer(x, positions, None, None)
         return x.transpose(1, 2)
