@@ -12,8 +12,10 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("download", &[]),
     ("remote", &[]),
     ("hotkeys", &["remote"]),
+    ("tray", &["remote"]),
     ("packages", &["download"]),
     ("audio", &["units"]),
+    ("sounds", &["audio"]),
     ("features", &["audio", "units"]),
     ("engine", &["features", "units"]),
     ("models", &["download", "engine", "features", "units"]),
@@ -30,7 +32,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
         "cli",
         &[
             "ui", "parity", "trace", "config", "session", "decode", "models", "engine", "features", "audio", "units",
-            "output", "packages", "download", "remote", "hotkeys", "text",
+            "output", "packages", "download", "remote", "hotkeys", "tray", "sounds", "text",
         ],
     ),
 ];

@@ -17,9 +17,11 @@ use crate::{
     config::{OutputSettings, Settings},
     session::{Command, LiveHandle, Source, Waker},
     ui::{
-        ask::{Ask, Asked},
+        ask::Asked,
         notice::Severity,
+        overlay::Overlay,
         past::{Past, PastTold},
+        presence::{Presence, Standing},
         screen::{SOFTWARE_FRAME_TIME, Screen},
         window::{self, UiError, paints_in_software},
     },
@@ -40,6 +42,8 @@ pub struct Connection {
     pub dictating: Box<dyn FnMut(bool)>,
     /// The dictations of the past, if somebody has them.
     pub past: Option<Past>,
+    /// What stands for this window elsewhere.
+    pub presence: Presence,
     /// What typing into other windows needs of this one.
     pub typing: Option<Typing>,
     /// What went wrong while they were made.
@@ -83,6 +87,8 @@ pub struct UiOptions {
     pub settings: Settings,
     /// What to transcribe at once, if anything.
     pub source: Option<Source>,
+    /// Whether the window starts minimised.
+    pub minimised: bool,
     /// What went wrong before there was a window, such as a settings file that could not be read.
     pub notices: Vec<String>,
     /// Writes the settings when they changed.
@@ -91,10 +97,11 @@ pub struct UiOptions {
 
 impl fmt::Debug for UiOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { settings, source, notices, .. } = self;
+        let Self { settings, source, minimised, notices, .. } = self;
         f.debug_struct("UiOptions")
             .field("settings", settings)
             .field("source", source)
+            .field("minimised", minimised)
             .field("notices", notices)
             .finish_non_exhaustive()
     }
@@ -120,6 +127,8 @@ struct App {
     /// Lives as long as the window.
     _keep: Box<dyn Any>,
     screen: Screen,
+    overlay: Overlay,
+    standing: Standing,
     save: Save,
     saved: Settings,
     /// Settings as last seen and since when they stand.
@@ -129,7 +138,7 @@ struct App {
 
 impl App {
     fn new(context: &CreationContext<'_>, options: UiOptions) -> Self {
-        let UiOptions { connect, settings, source, notices, save } = options;
+        let UiOptions { connect, settings, source, minimised, notices, save } = options;
         let ctx = context.egui_ctx.clone();
         let mut screen = Screen::new(settings.clone());
         if context.gl.as_deref().is_some_and(paints_in_software) {
@@ -138,7 +147,8 @@ impl App {
         // Blocks come a hundred times a second; asking for a frame a little later joins them into one.
         let frame_time = screen.frame_time;
         let waker: Waker = Arc::new(move || ctx.request_repaint_after(frame_time));
-        let Connection { live: handle, asked, told, dictating, past, typing, notices: more, keep } = connect(waker);
+        let Connection { live: handle, asked, told, dictating, past, presence, typing, notices: more, keep } =
+            connect(waker);
         if past.is_some() {
             screen.offer_past();
         }
@@ -161,6 +171,8 @@ impl App {
             output: settings.output.clone(),
             _keep: keep,
             screen,
+            overlay: Overlay::new(),
+            standing: Standing::new(presence, settings.hotkeys.clone(), minimised),
             save,
             saved: settings.clone(),
             pending: settings,
@@ -197,10 +209,7 @@ impl App {
     /// Carries out orders from outside.
     fn obey(&mut self, ctx: &egui::Context) {
         for Asked { ask, answer } in self.asked.try_iter() {
-            if ask == Ask::Show {
-                ctx.send_viewport_cmd(egui::ViewportCommand::Minimized(false));
-                ctx.send_viewport_cmd(egui::ViewportCommand::Focus);
-            }
+            self.standing.obey(ctx, &ask);
             // Who asked may have gone.
             let _ = answer.send(self.screen.ask(&ask));
         }
@@ -274,11 +283,16 @@ impl eframe::App for App {
         self.follow_typing(ctx);
         self.follow_past();
         self.follow_keys();
+        let settings = self.screen.settings();
+        self.standing.follow(ctx, &self.screen.model, &settings.window, &settings.hotkeys);
+        self.overlay.follow(ctx, &self.screen);
         self.send();
     }
 
     fn ui(&mut self, ui: &mut egui::Ui, _: &mut eframe::Frame) {
         self.screen.ui(ui);
+        self.overlay.ui(ui.ctx());
+        self.standing.laid_out(ui.ctx());
         self.follow_past();
         self.send();
         let now_secs = ui.input(|input| input.time);

@@ -46,9 +46,10 @@ enum Run {
 }
 
 /// What the status line says the program does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Phase {
     /// The model is being loaded.
+    #[default]
     Loading,
     /// Nothing runs.
     Ready,
@@ -78,6 +79,8 @@ pub struct UiModel {
     /// The engine that the user asked for and got.
     chosen_engine: Option<String>,
     source: Option<String>,
+    /// The microphone is open though nothing is dictated.
+    idle_open: bool,
     devices: Option<Vec<DeviceEntry>>,
     pub(crate) transcript: Transcript,
     /// What is made of committed words before they are shown.
@@ -131,6 +134,7 @@ impl UiModel {
                 self.ready = Some(ready);
             }
             Event::Devices(devices) => self.devices = Some(devices),
+            Event::Idle { open } => self.idle_open = open,
             Event::Started { source, .. } => {
                 self.run = Run::Running;
                 self.source = Some(source);
@@ -312,6 +316,11 @@ impl UiModel {
 
     pub(crate) fn source(&self) -> Option<&str> {
         self.source.as_deref()
+    }
+
+    /// Whether the microphone is open though nothing is dictated.
+    pub(crate) fn is_idle_open(&self) -> bool {
+        self.idle_open
     }
 
     pub(crate) fn devices(&self) -> Option<&[DeviceEntry]> {

@@ -10,6 +10,7 @@ pub(crate) mod help;
 mod line_breaks;
 mod meter;
 pub(crate) mod notices;
+pub(crate) mod overlay;
 pub(crate) mod past;
 pub(crate) mod settings;
 pub(crate) mod status;
