@@ -59,8 +59,7 @@ impl Keys {
     pub(super) fn bind(&mut self, settings: &HotkeySettings) {
         self.taken = None;
         let (obey, tell) = (Arc::clone(&self.obey), Arc::clone(&self.tell));
-        self.taken =
-            Hotkeys::start(settings, Arc::clone(&self.held), move |order| obey(order), move |text| tell(text));
+        self.taken = Hotkeys::start(settings, Arc::clone(&self.held), move |order| obey(order), move |text| tell(text));
         self.set_dictating(self.dictating);
     }
 

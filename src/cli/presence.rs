@@ -9,11 +9,7 @@ use crate::{
 };
 
 /// The icon, if the settings want one and this system has a place for it.
-pub(super) fn tray(
-    wanted: bool,
-    obey: impl Fn(Order) -> Reply + Send + Sync + 'static,
-    waker: Waker,
-) -> Option<Tray> {
+pub(super) fn tray(wanted: bool, obey: impl Fn(Order) -> Reply + Send + Sync + 'static, waker: Waker) -> Option<Tray> {
     let obey = move |order| {
         if let Reply::Refused { reason } = obey(order) {
             log::warn!("an order of the tray's menu was refused: {reason}");

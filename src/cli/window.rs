@@ -22,7 +22,7 @@ use crate::{
     config::{Loaded, Settings, settings_path},
     output::Typist,
     session::{Guests, LiveHandle, OpenTyping, Source, Waker},
-    text::Rules,
+    text::{Rules, SharedRules},
     tray::Tray,
     ui::{self, Connection, Presence, Typing, UiOptions},
 };
@@ -59,11 +59,11 @@ pub(super) fn run(args: &WindowArgs) -> anyhow::Result<Outcome> {
         set: Box::new(typist.setter()),
         own_focus: typist.own_focus(),
     });
-    let rules = Arc::new(Rules::new(&settings.text).0);
+    let rules = SharedRules::new(Arc::new(Rules::new(&settings.text).0));
     let guests = Guests {
-        typing: typist.as_ref().map(|typist| Box::new(typist.guests(Arc::clone(&rules))) as OpenTyping),
+        typing: typist.as_ref().map(|typist| Box::new(typist.guests(rules.clone())) as OpenTyping),
         tracing: Some(args.trace.tracing(args.source.name())),
-        journal: keeper(&settings, rules, |text| notices.push(text.to_owned())),
+        journal: keeper(&settings, rules.clone(), |text| notices.push(text.to_owned())),
     };
     let held = typist.as_ref().map(Typist::hotkey_held).unwrap_or_default();
     let (keys, tray) = (settings.hotkeys.clone(), settings.window.tray);
@@ -78,12 +78,14 @@ pub(super) fn run(args: &WindowArgs) -> anyhow::Result<Outcome> {
             let keys = Keys::start(&keys, held, move |order| keyboard.give(order), Arc::clone(&waker));
             let told = keys.told();
             let keys = Rc::new(RefCell::new(keys));
-            let (bound, tray) = (Rc::clone(&keys), presence::tray(tray, move |order| desk.give(order), Arc::clone(&waker)));
+            let (bound, tray) =
+                (Rc::clone(&keys), presence::tray(tray, move |order| desk.give(order), Arc::clone(&waker)));
             let mut sounds = Sounds::default();
             let presence = Presence {
                 icon_there: tray.as_ref().map(Tray::there).unwrap_or_default(),
                 show: Box::new(move |activity| tray.iter().for_each(|tray| tray.show(presence::state(activity)))),
                 play: Box::new(move |cue| sounds.play(cue)),
+                rule: Box::new(move |settings| rules.set(Rules::new(settings).0)),
                 bind: Box::new(move |settings| bound.borrow_mut().bind(settings)),
             };
             let dictating = Box::new(move |dictating| keys.borrow_mut().set_dictating(dictating));

@@ -3,9 +3,7 @@
 use toml::{Table, Value};
 
 use crate::{
-    config::{
-        AudioSettings, Channel, ConfigError, EngineName, Method, OverlayPlace, OverlayWhen, TypeMode, text,
-    },
+    config::{AudioSettings, Channel, ConfigError, EngineName, Method, OverlayPlace, OverlayWhen, TypeMode, text},
     hotkeys::{Combination, CombinationError},
     session::{CustomWords, EndpointSettings},
     text::Language,

@@ -59,10 +59,7 @@ impl Tray {
 
     /// As under Linux, where there is one.
     #[cfg(not(target_os = "linux"))]
-    pub fn start(
-        _: impl Fn(Order) + Send + Sync + 'static,
-        _: impl Fn() + Send + Sync + 'static,
-    ) -> Option<Self> {
+    pub fn start(_: impl Fn(Order) + Send + Sync + 'static, _: impl Fn() + Send + Sync + 'static) -> Option<Self> {
         log::info!("no icon in the tray: only under Linux so far");
         None
     }

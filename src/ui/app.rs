@@ -172,7 +172,7 @@ impl App {
             _keep: keep,
             screen,
             overlay: Overlay::new(),
-            standing: Standing::new(presence, settings.hotkeys.clone(), minimised),
+            standing: Standing::new(presence, &settings, minimised),
             save,
             saved: settings.clone(),
             pending: settings,
@@ -283,8 +283,7 @@ impl eframe::App for App {
         self.follow_typing(ctx);
         self.follow_past();
         self.follow_keys();
-        let settings = self.screen.settings();
-        self.standing.follow(ctx, &self.screen.model, &settings.window, &settings.hotkeys);
+        self.standing.follow(ctx, &self.screen.model, self.screen.settings());
         self.overlay.follow(ctx, &self.screen);
         self.send();
     }

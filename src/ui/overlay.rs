@@ -106,8 +106,7 @@ fn is_wanted(when: OverlayWhen, model: &UiModel, focused: bool) -> bool {
 
 /// Where it is on a screen.
 fn corner(area: Rect, place: OverlayPlace) -> Pos2 {
-    let (left, middle, right) =
-        (area.left() + GAP, area.center().x - 0.5 * SIZE.x, area.right() - GAP - SIZE.x);
+    let (left, middle, right) = (area.left() + GAP, area.center().x - 0.5 * SIZE.x, area.right() - GAP - SIZE.x);
     let (top, bottom) = (area.top() + GAP, area.bottom() - GAP - SIZE.y);
     match place {
         OverlayPlace::Bottom => pos2(middle, bottom),

@@ -12,7 +12,8 @@ use std::{
 use eframe::egui::{Context, ViewportCommand};
 
 use crate::{
-    config::{HotkeySettings, WindowSettings},
+    config::{HotkeySettings, Settings},
+    text::TextSettings,
     ui::{
         ask::Ask,
         model::{Phase, UiModel},
@@ -53,6 +54,8 @@ pub struct Presence {
     pub play: Box<dyn FnMut(Cue)>,
     /// Takes other keys; told when the settings changed.
     pub bind: Box<dyn FnMut(&HotkeySettings)>,
+    /// Takes other rules for text, for the dictations to come; told when the settings changed.
+    pub rule: Box<dyn FnMut(&TextSettings)>,
 }
 
 impl fmt::Debug for Presence {
@@ -68,6 +71,7 @@ pub(crate) struct Standing {
     shown: Option<Activity>,
     phase: Phase,
     keys: HotkeySettings,
+    text: TextSettings,
     hidden: bool,
     quitting: bool,
     /// Until the first frame: the window is still to be minimised.
@@ -75,12 +79,14 @@ pub(crate) struct Standing {
 }
 
 impl Standing {
-    pub(crate) fn new(with: Presence, keys: HotkeySettings, minimise: bool) -> Self {
-        Self { with, shown: None, phase: Phase::Loading, keys, hidden: false, quitting: false, minimise }
+    pub(crate) fn new(with: Presence, settings: &Settings, minimise: bool) -> Self {
+        let (keys, text) = (settings.hotkeys.clone(), settings.text.clone());
+        Self { with, shown: None, phase: Phase::Loading, keys, text, hidden: false, quitting: false, minimise }
     }
 
     /// Tells what changed.
-    pub(crate) fn follow(&mut self, ctx: &Context, model: &UiModel, window: &WindowSettings, keys: &HotkeySettings) {
+    pub(crate) fn follow(&mut self, ctx: &Context, model: &UiModel, settings: &Settings) {
+        let Settings { window, hotkeys: keys, text, .. } = settings;
         let phase = model.phase();
         let activity = activity(phase);
         if self.shown.replace(activity) != Some(activity) {
@@ -93,11 +99,12 @@ impl Standing {
             self.keys.clone_from(keys);
             (self.with.bind)(keys);
         }
+        if self.text != *text {
+            self.text.clone_from(text);
+            (self.with.rule)(text);
+        }
         let icon_there = self.with.icon_there.load(Ordering::SeqCst);
-        if ctx.input(|input| input.viewport().close_requested())
-            && !self.quitting
-            && window.close_to_tray
-            && icon_there
+        if ctx.input(|input| input.viewport().close_requested()) && !self.quitting && window.close_to_tray && icon_there
         {
             ctx.send_viewport_cmd(ViewportCommand::CancelClose);
             ctx.send_viewport_cmd(ViewportCommand::Visible(false));
@@ -170,9 +177,8 @@ mod tests {
 
     #[test]
     fn one_dictation_is_one_start_and_one_stop() {
-        let heard = |phases: &[Phase]| -> Vec<Cue> {
-            phases.windows(2).filter_map(|pair| cue(pair[0], pair[1])).collect()
-        };
+        let heard =
+            |phases: &[Phase]| -> Vec<Cue> { phases.windows(2).filter_map(|pair| cue(pair[0], pair[1])).collect() };
         let usual = [Phase::Loading, Phase::Ready, Phase::Starting, Phase::Listening, Phase::Stopping, Phase::Ready];
         assert_eq!(heard(&usual), [Cue::Start, Cue::Stop]);
         assert_eq!(heard(&[Phase::Starting, Phase::NoAudio, Phase::NoAudio]), [Cue::Failure]);

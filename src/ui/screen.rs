@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use eframe::egui::{
-    CentralPanel, Event as UiEvent, Frame, Key, Margin, Modifiers, Panel, ThemePreference, Ui,
-};
+use eframe::egui::{CentralPanel, Event as UiEvent, Frame, Key, Margin, Modifiers, Panel, ThemePreference, Ui};
 
 use crate::{
     config::{EngineName, Settings, Theme},
@@ -196,7 +194,13 @@ impl Screen {
                 }
             }
             Part::Decisions => decisions::decisions_ui(ui, model, decisions),
-            Part::Settings => settings::settings_ui(ui, model, settings, settings_view, trace_audio, commands),
+            Part::Settings => {
+                let rules = settings.text.clone();
+                settings::settings_ui(ui, model, settings, settings_view, trace_audio, commands);
+                if settings.text != rules {
+                    model.use_rules_next(&settings.text);
+                }
+            }
             Part::Status => status::status_ui(ui, model, commands),
             Part::Help => help::help_ui(ui, recorded, &mut controls.help_open),
             Part::Overlay => overlay::overlay_ui(ui, &OverlayView::of(model)),

@@ -31,7 +31,7 @@ use crate::{
     config::HotkeySettings,
     output::Typist,
     session::{Command, Event, Guests, LiveHandle, OpenTyping, Source, Waker},
-    text::TextCare,
+    text::{SharedRules, TextCare},
 };
 use conduct::Conductor;
 use standing::Standing;
@@ -84,12 +84,13 @@ pub(super) fn run(args: &DictateArgs, console: &mut Console<'_>) -> anyhow::Resu
     let held = typist.as_ref().map(Typist::hotkey_held).unwrap_or_default();
     let mut keys = Keys::start(&keys, held, move |order| desk.give(order), Arc::clone(&waker));
     let told = keys.told();
+    let shared = SharedRules::new(Arc::clone(&rules));
     let live = LiveHandle::spawn(
         args.model.over(&settings).engines(),
         Guests {
             tracing: Some(tracing),
-            journal: keeper(&settings, Arc::clone(&rules), |text| (console.tell)(text)),
-            typing: typist.as_ref().map(|typist| Box::new(typist.guests(Arc::clone(&rules))) as OpenTyping),
+            journal: keeper(&settings, shared.clone(), |text| (console.tell)(text)),
+            typing: typist.as_ref().map(|typist| Box::new(typist.guests(shared.clone())) as OpenTyping),
         },
         args.session.over(settings.session),
         waker,

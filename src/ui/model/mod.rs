@@ -85,6 +85,8 @@ pub struct UiModel {
     pub(crate) transcript: Transcript,
     /// What is made of committed words before they are shown.
     care: TextCare,
+    /// The rules for the next dictation, where they are others.
+    next_rules: Option<Arc<Rules>>,
     /// End of the newest committed word of this session: older tail words are stale.
     committed_to: EncIdx,
     live: LiveSnapshot,
@@ -109,6 +111,11 @@ impl UiModel {
     /// Shows committed text by these rules from here on. What cannot be used was told when the settings were read.
     pub(crate) fn use_rules(&mut self, settings: &TextSettings) {
         self.care = TextCare::new(Arc::new(Rules::new(settings).0));
+    }
+
+    /// The same, but from the next dictation on, as whoever else writes the text.
+    pub(crate) fn use_rules_next(&mut self, settings: &TextSettings) {
+        self.next_rules = Some(Arc::new(Rules::new(settings).0));
     }
 
     /// What is known of the run that is over, where the window shows one.
@@ -140,6 +147,9 @@ impl UiModel {
                 self.source = Some(source);
                 self.committed_to = EncIdx::default();
                 self.end_paragraph();
+                if let Some(rules) = self.next_rules.take() {
+                    self.care = TextCare::new(rules);
+                }
             }
             Event::Committed(words) => {
                 self.committed_to = words.last().map_or(self.committed_to, |word| word.end);

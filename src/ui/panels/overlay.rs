@@ -86,7 +86,8 @@ fn words_ui(ui: &mut Ui, view: &OverlayView, palette: &Palette) {
     let mut first = 0;
     loop {
         let mut job = LayoutJob { wrap: TextWrapping::wrap_at_width(width), ..LayoutJob::default() };
-        let kept = committed.iter().map(|text| (text, palette.text)).chain(tail.iter().map(|text| (text, palette.tail)));
+        let kept =
+            committed.iter().map(|text| (text, palette.text)).chain(tail.iter().map(|text| (text, palette.tail)));
         for (index, (text, color)) in kept.skip(first).enumerate() {
             let text = if index == 0 { text.trim_start() } else { text };
             job.append(text, 0.0, of(color));

@@ -5,12 +5,8 @@ use eframe::egui::{ComboBox, TextEdit, Ui};
 use super::{fault, remark};
 use crate::text::{Language, Replacement, Rules, TextSettings};
 
-const LANGUAGES: [(Language, &str); 4] = [
-    (Language::En, "English"),
-    (Language::De, "German"),
-    (Language::Fr, "French"),
-    (Language::Es, "Spanish"),
-];
+const LANGUAGES: [(Language, &str); 4] =
+    [(Language::En, "English"), (Language::De, "German"), (Language::Fr, "French"), (Language::Es, "Spanish")];
 
 /// Replacements as they stand in the fields, those that cannot be used yet included.
 #[derive(Debug, Default)]
