@@ -88,6 +88,32 @@ fn settings() {
 }
 
 #[test]
+fn settings_that_are_folded_at_first() {
+    both("settings_more", |theme| {
+        let mut harness = part(dictating(theme), Part::Settings, [268.0, 1060.0]);
+        for title in ["Window", "Feature normalisation", "Suppress punctuation", "End of utterance", "Record", "Engine"]
+        {
+            harness.get_by_label(title).click();
+        }
+        for title in
+            ["Custom words", "Text rules", "Type into other windows", "Microphone", "Hotkeys", "On the desktop"]
+        {
+            harness.get_by_label(title).click();
+        }
+        harness.run_steps(30);
+        harness.get_by_label("Add a replacement").click();
+        harness.remove_cursor();
+        harness.run_steps(4);
+        harness
+    });
+}
+
+#[test]
+fn overlay() {
+    both("overlay", |theme| part(dictating(theme), Part::Overlay, [440.0, 78.0]));
+}
+
+#[test]
 fn status() {
     let loud = |theme| {
         let mut screen = dictating(theme);

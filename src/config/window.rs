@@ -69,6 +69,7 @@ words!(
 /// Settings of the window and of what stands for it elsewhere on the desktop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "one switch for each thing")]
 pub struct WindowSettings {
     /// When the small window on top of all others is shown.
     pub overlay: OverlayWhen,

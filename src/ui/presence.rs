@@ -173,7 +173,48 @@ fn cue(before: Phase, now: Phase) -> Option<Cue> {
 
 #[cfg(test)]
 mod tests {
+    use std::{cell::RefCell, rc::Rc};
+
     use super::*;
+    use crate::session::{Command, Event, Source};
+
+    #[test]
+    fn others_are_told_once_what_changed() {
+        let told: Rc<RefCell<Vec<String>>> = Rc::default();
+        let tell = |kind: &'static str| {
+            let told = Rc::clone(&told);
+            move |what: String| told.borrow_mut().push(format!("{kind} {what}"))
+        };
+        let (show, play, bind, rule) = (tell("show"), tell("play"), tell("bind"), tell("rule"));
+        let with = Presence {
+            show: Box::new(move |activity| show(format!("{activity:?}"))),
+            icon_there: Arc::default(),
+            play: Box::new(move |cue| play(format!("{cue:?}"))),
+            bind: Box::new(move |keys| bind(keys.toggle.map_or("none".to_owned(), |key| key.to_string()))),
+            rule: Box::new(move |text| rule(text.fillers.to_string())),
+        };
+        let (ctx, mut settings, mut model) = (Context::default(), Settings::default(), UiModel::default());
+        let mut standing = Standing::new(with, &settings, false);
+        let mut follow = |model: &UiModel, settings: &Settings| -> Vec<String> {
+            for _ in 0..3 {
+                standing.follow(&ctx, model, settings);
+            }
+            std::mem::take(&mut *told.borrow_mut())
+        };
+        assert_eq!(follow(&model, &settings), ["show Busy"]);
+        settings.hotkeys.toggle = "F9".parse().ok();
+        settings.text.fillers = true;
+        assert_eq!(follow(&model, &settings), ["bind F9", "rule true"]);
+        model.sent(&Command::Start(Source::Microphone { device: None }));
+        model.apply(Event::EngineFailed { reason: "lost".to_owned() });
+        assert_eq!(follow(&model, &settings), ["show Failed"], "nobody wants to hear it");
+        model.sent(&Command::Restart);
+        settings.window.sounds = true;
+        assert_eq!(follow(&model, &settings), ["show Busy"]);
+        model.apply(Event::SourceFailed { reason: "no microphone".to_owned() });
+        model.apply(Event::EngineFailed { reason: "lost".to_owned() });
+        assert_eq!(follow(&model, &settings), ["show Failed", "play Failure"]);
+    }
 
     #[test]
     fn one_dictation_is_one_start_and_one_stop() {
