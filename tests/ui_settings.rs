@@ -115,14 +115,14 @@ fn rules_are_switched_added_refused_and_removed() {
     assert!(harness.state().settings().text.replacements.is_empty(), "no regular expression");
     fill(&mut harness, 0, ")");
     assert_eq!(harness.state().settings().text.replacements, [expected(None, Some("(a)"))]);
-    harness.get_by_label("✕").click();
+    harness.get_by_label("Remove").click();
     harness.run_steps(2);
     assert!(harness.state().settings().text.replacements.is_empty());
 }
 
 #[test]
 fn the_threads_are_told_how_to_listen_when_that_changed() {
-    let mut harness = open("Microphone");
+    let mut harness = open("Audio");
     assert!(commands(&mut harness).is_empty(), "nothing changed");
     harness.get_by_role_and_label(Role::Slider, "pre-roll").focus();
     harness.run_steps(2);
@@ -173,7 +173,7 @@ fn the_last_setting_can_be_reached_in_the_smallest_window() {
 
 #[test]
 fn an_open_microphone_is_told_until_it_is_closed() {
-    let mut harness = open("Microphone");
+    let mut harness = open("Audio");
     let mark = "Microphone open for pre-roll";
     assert!(harness.query_by_label(mark).is_none());
     harness.state_mut().model.apply(Event::Idle { open: true });

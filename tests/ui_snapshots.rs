@@ -90,17 +90,14 @@ fn settings() {
 #[test]
 fn settings_that_are_folded_at_first() {
     both("settings_more", |theme| {
-        let mut harness = part(dictating(theme), Part::Settings, [268.0, 1060.0]);
-        for title in ["Window", "Feature normalisation", "Suppress punctuation", "End of utterance", "Record", "Engine"]
-        {
+        let mut harness = part(dictating(theme), Part::Settings, [268.0, 1510.0]);
+        let first = ["Window", "Feature normalisation", "Suppress punctuation", "End of utterance", "Record", "Engine"];
+        let more = ["Custom words", "Text rules", "Type into other windows", "Audio", "Hotkeys", "On the desktop"];
+        for title in first.into_iter().chain(more) {
             harness.get_by_label(title).click();
+            // What is below moves.
+            harness.run_steps(20);
         }
-        for title in
-            ["Custom words", "Text rules", "Type into other windows", "Microphone", "Hotkeys", "On the desktop"]
-        {
-            harness.get_by_label(title).click();
-        }
-        harness.run_steps(30);
         harness.get_by_label("Add a replacement").click();
         harness.remove_cursor();
         harness.run_steps(4);
@@ -110,7 +107,7 @@ fn settings_that_are_folded_at_first() {
 
 #[test]
 fn overlay() {
-    both("overlay", |theme| part(dictating(theme), Part::Overlay, [440.0, 78.0]));
+    both("overlay", |theme| part(dictating(theme), Part::Overlay, [456.0, 94.0]));
 }
 
 #[test]

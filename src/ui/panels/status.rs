@@ -83,7 +83,7 @@ fn idle(ui: &mut Ui, model: &UiModel, palette: &Palette) {
         let text = RichText::new("Microphone open for pre-roll").small().color(palette.warn);
         ui.add(Label::new(text).extend()).on_hover_text(
             "So that what is said just before a start is heard; only the last moments are kept. \
-             Settings, Microphone: a pre-roll of 0 closes it between dictations",
+             Settings, Audio: a pre-roll of 0 closes it between dictations",
         );
     }
 }

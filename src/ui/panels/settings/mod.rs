@@ -50,7 +50,7 @@ pub(crate) fn settings_ui(
         });
         section(ui, "Text rules", false, |ui| rules::rules_ui(ui, &mut settings.text, &mut view.rules));
         section(ui, "Type into other windows", false, |ui| output::output_ui(ui, &mut settings.output));
-        section(ui, "Microphone", false, |ui| {
+        section(ui, "Audio", false, |ui| {
             let listening = audio::audio_ui(ui, &mut settings.audio, &mut view.audio);
             commands.extend(listening.map(|listening| Command::Listen(listening, settings.device.clone())));
         });

@@ -58,15 +58,15 @@ fn replacement_ui(ui: &mut Ui, rule: &mut Replacement) -> bool {
             Some(regex) => ("regular expression", regex),
             None => ("spoken", rule.from.get_or_insert_default()),
         };
-        ui.add(TextEdit::singleline(field).hint_text(hint).desired_width(92.0)).on_hover_text("What is replaced");
-        ui.label("→");
-        ui.add(TextEdit::singleline(&mut rule.to).hint_text("written").desired_width(74.0))
+        ui.add(TextEdit::singleline(field).hint_text(hint).desired_width(104.0)).on_hover_text("What is replaced");
+        ui.label("to");
+        ui.add(TextEdit::singleline(&mut rule.to).hint_text("written").desired_width(98.0))
             .on_hover_text("What is written; $1 is the first group of a regular expression");
-        removed = ui.small_button("✕").on_hover_text("Remove").clicked();
     });
     ui.horizontal(|ui| {
         ui.checkbox(&mut is_regex, "regex").on_hover_text("A regular expression that whole words fit");
         ui.add_enabled_ui(!is_regex, |ui| ui.checkbox(&mut rule.case, "case").on_hover_text("Aa is not aa"));
+        removed = ui.button("Remove").clicked();
     });
     if is_regex != rule.regex.is_some() {
         std::mem::swap(&mut rule.from, &mut rule.regex);
