@@ -1,6 +1,12 @@
 //! The icon in the tray: a bus of the test's own, and a panel that the test plays.
 
-use std::{collections::HashMap, fs, sync::Mutex, thread, time::Duration};
+use std::{
+    collections::HashMap,
+    fs,
+    sync::{Arc, Mutex},
+    thread,
+    time::Duration,
+};
 
 use zbus::{
     blocking::{Connection, Proxy, connection::Builder},
@@ -20,27 +26,32 @@ const ITEM: &str = "org.kde.StatusNotifierItem";
 const MENU: &str = "com.canonical.dbusmenu";
 
 /// Names under which items registered.
-static ITEMS: Mutex<Vec<String>> = Mutex::new(Vec::new());
+type Items = Arc<Mutex<Vec<String>>>;
 
 /// What panels give to items.
-struct Watcher;
+struct Watcher {
+    items: Items,
+    hosts: bool,
+}
 
 #[interface(name = "org.kde.StatusNotifierWatcher")]
 impl Watcher {
     fn register_status_notifier_item(&self, service: String) {
-        ITEMS.lock().unwrap().push(service);
+        self.items.lock().unwrap().push(service);
     }
 
     #[zbus(property)]
     fn is_status_notifier_host_registered(&self) -> bool {
-        true
+        self.hosts
     }
 }
 
 /// Plays the panel on `bus` until it is dropped.
-fn panel(bus: &Bus) -> Connection {
-    let builder = Builder::address(bus.address.as_str()).unwrap().serve_at("/StatusNotifierWatcher", Watcher).unwrap();
-    builder.name(WATCHER).unwrap().build().unwrap()
+fn panel(bus: &Bus) -> (Connection, Items) {
+    let items = Items::default();
+    let watcher = Watcher { items: Arc::clone(&items), hosts: true };
+    let builder = Builder::address(bus.address.as_str()).unwrap().serve_at("/StatusNotifierWatcher", watcher).unwrap();
+    (builder.name(WATCHER).unwrap().build().unwrap(), items)
 }
 
 /// One entry of the menu: its id and properties; the children are entries again.
@@ -53,10 +64,10 @@ struct Item<'a> {
 }
 
 impl Item<'_> {
-    /// Waits until an item beyond the first `before` registers.
-    fn wait(panel: &Connection, before: usize) -> Item<'_> {
+    /// Waits until one registers.
+    fn wait<'a>(panel: &'a Connection, items: &Items) -> Item<'a> {
         for _ in 0..LIMIT.as_millis() / 50 {
-            if let Some(name) = ITEMS.lock().unwrap().get(before..).and_then(<[String]>::last).cloned() {
+            if let Some(name) = items.lock().unwrap().last().cloned() {
                 return Item { panel, name };
             }
             thread::sleep(Duration::from_millis(50));
@@ -104,10 +115,10 @@ fn the_icon_tells_what_the_program_does_and_its_menu_gives_orders() {
     let mut desk = Desk::new("[window]\nclose_to_tray = true\n");
     desk.room.bus = Some(bus.address.clone());
     desk.window_manager();
-    let panel_there = panel(&bus);
+    let (panel_there, items) = panel(&bus);
     desk.window();
     let server = desk.room.start_server();
-    let item = Item::wait(&panel_there, 0);
+    let item = Item::wait(&panel_there, &items);
     let labels = |item: &Item<'_>| item.entries().into_iter().map(|entry| (entry.0, entry.2)).collect::<Vec<_>>();
     let said = |start: &str, listening: bool| {
         [(start, true), ("Cancel dictation", listening), ("Show window", true), ("Quit", true)]
@@ -148,12 +159,11 @@ fn the_icon_tells_what_the_program_does_and_its_menu_gives_orders() {
     // Without the panel nobody could: then it comes by itself, and closing it is the end.
     close(&desk);
     desk.until("the window is hidden", |desk| !desk.is_shown(WINDOW));
-    let registered = ITEMS.lock().unwrap().len();
     panel_there.close().unwrap();
     desk.until("the window is there", |desk| desk.is_shown(WINDOW));
     // The panel comes again, and the icon with it.
-    let panel_there = panel(&bus);
-    let item = Item::wait(&panel_there, registered);
+    let (panel_there, items) = panel(&bus);
+    let item = Item::wait(&panel_there, &items);
     desk.until("the icon is idle", |_| labels(&item) == said("Start dictation", false));
     close(&desk);
     desk.until("the window is hidden", |desk| !desk.is_shown(WINDOW));
