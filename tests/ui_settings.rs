@@ -5,7 +5,7 @@ mod ui_fixture;
 
 use dictoscope::{
     config::{OverlayWhen, Theme},
-    session::{Command, Event, Setting},
+    session::{Command, Event, LiveSnapshot, Setting},
     text::Replacement,
     ui::{Part, Screen},
 };
@@ -193,4 +193,9 @@ fn the_overlay_says_what_the_window_says() {
     assert!(harness.query_by_label("Listening: Built-in microphone").is_some());
     assert!(harness.query_by_label_contains("Input level").is_some());
     assert!(harness.query_by_label("Yes, of course. Yes of course").is_some(), "committed words, then the grey one");
+    harness.state_mut().model.apply(Event::Started { source: "desk".to_owned(), skipped_samples: 0 });
+    harness.state_mut().model.set_live(&LiveSnapshot::default());
+    harness.run_steps(2);
+    assert!(harness.query_by_label("Listening: desk").is_some());
+    assert!(harness.query_by_label_contains("course").is_none(), "that was the dictation before");
 }

@@ -1,10 +1,14 @@
 //! What the window knows: made from events and plots only, without a window, a thread or a clock of its own.
 
+mod phase;
 mod recorded;
 
+pub(crate) use phase::Phase;
 pub(crate) use recorded::{Beside, RecordedRun};
 
 use std::{path::PathBuf, sync::Arc};
+
+use phase::{Engine, Run};
 
 use crate::{
     decode::Word,
@@ -23,50 +27,6 @@ use crate::{
 /// Seconds for which the clipping lamp stays lit.
 const CLIP_LAMP_SECS: f64 = 1.5;
 
-/// Whether the model can be used.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Engine {
-    #[default]
-    Loading,
-    Ready,
-    Failed,
-}
-
-/// Whether audio comes in.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-enum Run {
-    #[default]
-    Stopped,
-    /// The last start found no audio.
-    Failed,
-    Starting,
-    Running,
-    Reconnecting,
-    Stopping,
-}
-
-/// What the status line says the program does.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Phase {
-    /// The model is being loaded.
-    #[default]
-    Loading,
-    /// Nothing runs.
-    Ready,
-    /// No audio could be had.
-    NoAudio,
-    /// Waiting for the first samples.
-    Starting,
-    /// Dictation runs.
-    Listening,
-    /// The device is gone and being looked for.
-    Reconnecting,
-    /// The rest is being transcribed.
-    Stopping,
-    /// The engine failed; it can be loaded again.
-    EngineFailed,
-}
-
 /// The state of the window, apart from how it is looked at.
 #[derive(Clone, Debug, Default)]
 pub struct UiModel {
@@ -83,6 +43,8 @@ pub struct UiModel {
     idle_open: bool,
     devices: Option<Vec<DeviceEntry>>,
     pub(crate) transcript: Transcript,
+    /// Words in the transcript when this dictation began.
+    words_before: usize,
     /// What is made of committed words before they are shown.
     care: TextCare,
     /// The rules for the next dictation, where they are others.
@@ -147,6 +109,7 @@ impl UiModel {
                 self.source = Some(source);
                 self.committed_to = EncIdx::default();
                 self.end_paragraph();
+                self.words_before = self.transcript.words().len();
                 if let Some(rules) = self.next_rules.take() {
                     self.care = TextCare::new(rules);
                 }
@@ -353,6 +316,12 @@ impl UiModel {
     /// Settings as the user wants them; the threads follow from the next hop on.
     pub(crate) fn settings(&self) -> &SessionSettings {
         &self.wanted
+    }
+
+    /// Words of this dictation, or of the last one: those that were not cleared.
+    pub(crate) fn dictated(&self) -> &[Word] {
+        let words = self.transcript.words();
+        words.get(self.words_before..).unwrap_or(words)
     }
 
     /// Grey words: committed ones that a rule for text may still change, then those of the newest hop that are not committed.

@@ -32,7 +32,7 @@ pub(crate) struct OverlayView {
     state: String,
     level: LevelSnapshot,
     clipped: bool,
-    /// The last committed words, each with the space before it.
+    /// The last committed words of this dictation, each with the space before it.
     committed: Vec<String>,
     /// Those that may still change.
     tail: Vec<String>,
@@ -40,7 +40,7 @@ pub(crate) struct OverlayView {
 
 impl OverlayView {
     pub(crate) fn of(model: &UiModel) -> Self {
-        let words = model.transcript.words();
+        let words = model.dictated();
         let start = words.len().saturating_sub(MOST_WORDS);
         let spaced = |word: &Word| {
             let text = word.text.replace('\n', " ");
