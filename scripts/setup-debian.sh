@@ -38,6 +38,7 @@ mesa-vulkan-drivers           pictures of the panels (software Vulkan)
 xvfb                          a screen in memory
 xdotool                       keys and clicks for that screen
 xterm                         takes what is typed
+openbox                       a window manager: who has the focus, what is minimised
 xclip                         copies as another program does
 imagemagick                   screenshots
 x11-utils                     asks the screen about windows

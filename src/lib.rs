@@ -17,7 +17,7 @@
 //!   -> ui, cli   what a person sees
 //! ```
 //!
-//! Beside them `remote`, by which a second program gives orders to the one that runs, `hotkeys`, keys that become such orders, `download` and `packages`, which fetch libraries of engines when they are asked for, and `private`, files that their user alone can read.
+//! Beside them `remote`, by which a second program gives orders to the one that runs, `hotkeys`, keys that become such orders, `tray`, an icon whose menu gives them, `sounds`, which can be heard, `download` and `packages`, which fetch libraries of engines when they are asked for, and `private`, files that their user alone can read.
 //!
 //! `tests/architecture.rs` keeps this order.
 
@@ -36,7 +36,9 @@ pub mod parity;
 pub mod private;
 pub mod remote;
 pub mod session;
+pub mod sounds;
 pub mod text;
 pub mod trace;
+pub mod tray;
 pub mod ui;
 pub mod units;

@@ -13,8 +13,10 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("download", &["private"]),
     ("remote", &["private"]),
     ("hotkeys", &["remote"]),
+    ("tray", &["remote"]),
     ("packages", &["download", "private"]),
     ("audio", &["units"]),
+    ("sounds", &["audio"]),
     ("features", &["audio", "units"]),
     ("engine", &["features", "units", "private"]),
     ("models", &["download", "engine", "features", "units", "private"]),
@@ -31,7 +33,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
         "cli",
         &[
             "ui", "parity", "trace", "config", "session", "decode", "models", "engine", "features", "audio", "units",
-            "output", "packages", "download", "remote", "hotkeys", "text", "private",
+            "output", "packages", "download", "remote", "hotkeys", "tray", "sounds", "text", "private",
         ],
     ),
 ];

@@ -125,6 +125,29 @@ fn settings() {
 }
 
 #[test]
+fn settings_that_are_folded_at_first() {
+    both("settings_more", |theme| {
+        let mut harness = part(dictating(theme), Part::Settings, [268.0, 1510.0]);
+        let first = ["Window", "Feature normalisation", "Suppress punctuation", "End of utterance", "Record", "Engine"];
+        let more = ["Custom words", "Text rules", "Type into other windows", "Audio", "Hotkeys", "On the desktop"];
+        for title in first.into_iter().chain(more) {
+            harness.get_by_label(title).click();
+            // What is below moves.
+            harness.run_steps(20);
+        }
+        harness.get_by_label("Add a replacement").click();
+        harness.remove_cursor();
+        harness.run_steps(4);
+        harness
+    });
+}
+
+#[test]
+fn overlay() {
+    both("overlay", |theme| part(dictating(theme), Part::Overlay, [456.0, 94.0]));
+}
+
+#[test]
 fn status() {
     let loud = |theme| {
         let mut screen = dictating(theme);

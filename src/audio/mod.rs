@@ -23,6 +23,7 @@ pub use callback::{
 };
 pub use capture::{Capture, CaptureConfig, CaptureEvent, CaptureStats, Level, LevelReader, OpenStream, StreamSource};
 pub use device::{InputDevice, default_input, input_devices};
+pub(crate) use device::{answering_host, quiet_alsa};
 pub use error::{AudioError, SUPPORTED_FILES};
 pub use file::{AudioFile, FileInfo};
 pub use meter::Meter;

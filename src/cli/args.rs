@@ -87,6 +87,10 @@ pub(super) enum Verb {
     Cancel,
     /// What the window that is open does.
     Status,
+    /// Bring the window that is open to the front.
+    Show,
+    /// Close the window that is open, also where closing only hides it.
+    Quit,
     /// Go on with another engine in the window that is open.
     UseEngine {
         /// rten, onnxruntime, onnxruntime-cuda or tensorrt.
@@ -115,6 +119,9 @@ pub(super) struct WindowArgs {
     /// Colours of the window.
     #[arg(long, value_name = "THEME", value_parser = theme())]
     pub(super) theme: Option<Theme>,
+    /// Start with the window minimised.
+    #[arg(long, value_parser = BoolishValueParser::new())]
+    pub(super) minimised: bool,
     #[command(flatten)]
     pub(super) output: OutputArgs,
     #[command(flatten)]

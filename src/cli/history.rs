@@ -1,6 +1,6 @@
 //! `dictoscope history`: what was dictated, kept as it was committed: listed, shown, searched, exported, deleted.
 
-use std::{fs, path::PathBuf, sync::Arc};
+use std::{fs, path::PathBuf};
 
 use anyhow::{Context, bail};
 use clap::{
@@ -14,7 +14,7 @@ use crate::{
     config::{Settings, data_folder},
     output::{ExportFormat, Journal, JournalWriter, Retention, Summary, export},
     session::OpenJournal,
-    text::{Rules, TextCare},
+    text::{SharedRules, TextCare},
 };
 
 /// In the data folder.
@@ -75,7 +75,7 @@ pub(super) fn journal() -> Option<Journal> {
 
 /// What keeps the words of a live session, and what `rules` make of them, if they are to be kept. Old ones are forgotten
 /// first. What the user must know is told to `tell`.
-pub(super) fn keeper(settings: &Settings, rules: Arc<Rules>, mut tell: impl FnMut(&str)) -> Option<OpenJournal> {
+pub(super) fn keeper(settings: &Settings, rules: SharedRules, mut tell: impl FnMut(&str)) -> Option<OpenJournal> {
     if !settings.history.keep {
         return None;
     }
@@ -99,7 +99,7 @@ pub(super) fn keeper(settings: &Settings, rules: Arc<Rules>, mut tell: impl FnMu
         ));
     }
     Some(Box::new(move |source, info| {
-        let care = TextCare::new(Arc::clone(&rules));
+        let care = TextCare::new(rules.now());
         Box::new(JournalWriter::new(&journal, source.to_owned(), info).caring(care))
     }))
 }

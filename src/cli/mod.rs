@@ -20,6 +20,7 @@ mod parity;
 mod parsers;
 mod past;
 mod plans;
+mod presence;
 mod progress;
 mod remote;
 mod replay;
@@ -63,6 +64,8 @@ pub fn run(cli: Cli, console: &mut Console<'_>) -> anyhow::Result<Outcome> {
         Some(Verb::Stop) => remote::run(&Order::Stop, console),
         Some(Verb::Cancel) => remote::run(&Order::Cancel, console),
         Some(Verb::Status) => remote::run(&Order::Status, console),
+        Some(Verb::Show) => remote::run(&Order::Show, console),
+        Some(Verb::Quit) => remote::run(&Order::Quit, console),
         Some(Verb::UseEngine { name }) => remote::run(&Order::Engine { name: name.as_str().to_owned() }, console),
         Some(Verb::History(args)) => history::run(&args, console),
         Some(Verb::Replay(args)) => replay::run(&args, console),

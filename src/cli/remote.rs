@@ -99,5 +99,6 @@ fn ask_of(order: Order) -> Ask {
         Order::Status => Ask::Status,
         Order::Engine { name } => Ask::Engine(name),
         Order::Show => Ask::Show,
+        Order::Quit => Ask::Quit,
     }
 }

@@ -1,19 +1,30 @@
 //! `dictoscope` without a verb: the window. Flags hold for this run; the settings file keeps what it had.
 
 use std::{
+    cell::RefCell,
     fs,
+    rc::Rc,
     sync::{Arc, Mutex, OnceLock},
 };
 
 use anyhow::Context;
 
 use crate::{
-    cli::{Outcome, args::WindowArgs, history::keeper, hotkeys, models, past, remote, typing},
+    cli::{
+        Outcome,
+        args::WindowArgs,
+        history::keeper,
+        hotkeys::Keys,
+        models, past,
+        presence::{self, Sounds},
+        remote, typing,
+    },
     config::{Loaded, Settings, settings_path},
     output::Typist,
     session::{Guests, LiveHandle, OpenTyping, Source, Waker},
-    text::Rules,
-    ui::{self, Connection, Typing, UiOptions},
+    text::{Rules, SharedRules},
+    tray::Tray,
+    ui::{self, Connection, Presence, Typing, UiOptions},
 };
 
 pub(super) fn run(args: &WindowArgs) -> anyhow::Result<Outcome> {
@@ -50,29 +61,54 @@ pub(super) fn run(args: &WindowArgs) -> anyhow::Result<Outcome> {
         set: Box::new(typist.setter()),
         own_focus: typist.own_focus(),
     });
-    let rules = Arc::new(Rules::new(&settings.text).0);
+    let rules = SharedRules::new(Arc::new(Rules::new(&settings.text).0));
     let guests = Guests {
-        typing: typist.as_ref().map(|typist| Box::new(typist.guests(Arc::clone(&rules))) as OpenTyping),
+        typing: typist.as_ref().map(|typist| Box::new(typist.guests(rules.clone())) as OpenTyping),
         tracing: Some(args.trace.tracing(args.source.name())),
-        journal: keeper(&settings, rules, |text| notices.push(text.to_owned())),
+        journal: keeper(&settings, rules.clone(), |text| notices.push(text.to_owned())),
     };
     let held = typist.as_ref().map(Typist::hotkey_held).unwrap_or_default();
-    let keys = settings.hotkeys.clone();
+    let (keys, tray) = (settings.hotkeys.clone(), settings.window.tray);
+    let minimised = args.minimised || settings.window.start_minimised;
     ui::run(UiOptions {
         connect: Box::new(move |waker| {
             draw.get_or_init(|| Arc::clone(&waker));
             let mut notices = Vec::new();
             let (desk, asked) = remote::Desk::open(Arc::clone(&waker));
             let server = remote::listen(desk.clone(), |text| notices.push(text));
-            let obey = move |order| desk.give(order);
-            let (mut keys, told) = hotkeys::start(&keys, held, obey, Arc::clone(&waker));
-            let dictating = Box::new(move |dictating| keys.iter_mut().for_each(|keys| keys.set_dictating(dictating)));
+            let keyboard = desk.clone();
+            let keys = Keys::start(&keys, held, move |order| keyboard.give(order), Arc::clone(&waker));
+            let told = keys.told();
+            let keys = Rc::new(RefCell::new(keys));
+            let (bound, tray) =
+                (Rc::clone(&keys), presence::tray(tray, move |order| desk.give(order), Arc::clone(&waker)));
+            let mut sounds = Sounds::default();
+            let presence = Presence {
+                icon_there: tray.as_ref().map(Tray::there).unwrap_or_default(),
+                show: Box::new(move |activity| tray.iter().for_each(|tray| tray.show(presence::state(activity)))),
+                play: Box::new(move |cue| sounds.play(cue)),
+                rule: Box::new(move |settings| rules.set(Rules::new(settings).0)),
+                bind: Box::new(move |settings| bound.borrow_mut().bind(settings)),
+            };
+            let dictating = Box::new(move |dictating| keys.borrow_mut().set_dictating(dictating));
             let past = past::start(Arc::clone(&waker));
             let models = models::start(choice, model, mirror, Arc::clone(&waker));
             let live = LiveHandle::spawn(engines, guests, session, waker);
-            Connection { live, asked, told, dictating, past, models, typing: hands, notices, keep: Box::new(server) }
+            Connection {
+                live,
+                asked,
+                told,
+                dictating,
+                past,
+                models,
+                presence,
+                typing: hands,
+                notices,
+                keep: Box::new(server),
+            }
         }),
         settings,
+        minimised,
         source: args.source.file.clone().map(|path| Source::File { path, real_time: true }),
         notices,
         save: Box::new(move |changed| {

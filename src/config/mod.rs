@@ -10,18 +10,20 @@ mod store;
 #[cfg(test)]
 mod tests;
 mod text;
+mod window;
 
 pub use audio::{AudioSettings, Channel};
 pub use error::ConfigError;
 pub use store::{Loaded, cache_folder, data_folder, runtime_folder, settings_path};
 pub(crate) use store::{replace, set_aside};
+pub use window::{OverlayPlace, OverlayWhen, WindowSettings};
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 pub use crate::{
-    hotkeys::HotkeySettings,
+    hotkeys::{Combination, HotkeySettings},
     output::{Method, OutputSettings, TypeMode},
 };
 
@@ -121,6 +123,8 @@ pub struct Settings {
     pub audio: AudioSettings,
     /// Colours of the window.
     pub theme: Theme,
+    /// Where the program shows itself besides its window.
+    pub window: WindowSettings,
     /// Folder of a model, or the file of its encoder; `None` takes the embedded model.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<PathBuf>,
@@ -160,6 +164,7 @@ impl Default for Settings {
             device: None,
             audio: AudioSettings::default(),
             theme: Theme::default(),
+            window: WindowSettings::default(),
             model: None,
             model_mirror: None,
             threads: None,

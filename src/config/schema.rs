@@ -3,7 +3,7 @@
 use toml::{Table, Value};
 
 use crate::{
-    config::{AudioSettings, Channel, ConfigError, EngineName, Method, TypeMode, text},
+    config::{AudioSettings, Channel, ConfigError, EngineName, Method, OverlayPlace, OverlayWhen, TypeMode, text},
     hotkeys::{Combination, CombinationError},
     session::{CustomWords, EndpointSettings},
     text::Language,
@@ -49,6 +49,12 @@ pub(super) const KEYS: &[(&str, Kind)] = &[
     ("audio.pre_roll_secs", Kind::Number(0.0, AudioSettings::MOST_SECS)),
     ("audio.tail_secs", Kind::Number(0.0, AudioSettings::MOST_SECS)),
     ("theme", Kind::Choice(&["system", "light", "dark"])),
+    ("window.overlay", Kind::Choice(&OverlayWhen::NAMES)),
+    ("window.overlay_place", Kind::Choice(&OverlayPlace::NAMES)),
+    ("window.start_minimised", Kind::Flag),
+    ("window.tray", Kind::Flag),
+    ("window.close_to_tray", Kind::Flag),
+    ("window.sounds", Kind::Flag),
     ("model", Kind::Folder),
     ("model_mirror", Kind::Text),
     ("threads", Kind::Whole(1, 256)),
@@ -185,7 +191,9 @@ pub(super) fn remove(table: &mut Table, key: &str) {
 /// The known keys that hold what they may hold, as a table of their own, and a fault for each that does not.
 pub(super) fn admitted(table: &Table) -> (Table, Vec<ConfigError>) {
     let (mut good, mut faults) = (Table::new(), Vec::new());
-    for section in ["audio", "history", "output", "hotkeys", "session", "session.window", "session.endpoint", "text"] {
+    for section in
+        ["audio", "window", "history", "output", "hotkeys", "session", "session.window", "session.endpoint", "text"]
+    {
         if let Some(value) = get(table, section).filter(|value| !value.is_table()) {
             faults.push(fault(section, "a table".to_owned(), value));
         }

@@ -5,8 +5,8 @@ use std::{fs, path::PathBuf};
 use tempfile::TempDir;
 
 use super::{
-    AudioSettings, Channel, ConfigError, EngineName, HotkeySettings, Method, OutputSettings, Settings, Theme, TypeMode,
-    schema,
+    AudioSettings, Channel, ConfigError, EngineName, HotkeySettings, Method, OutputSettings, OverlayPlace, OverlayWhen,
+    Settings, Theme, TypeMode, WindowSettings, schema,
 };
 use crate::{
     session::{CustomWords, FeatureNorm, Punctuation, TopK},
@@ -67,6 +67,14 @@ fn changed() -> Settings {
         applications: [("xterm".to_owned(), Method::PasteShift)].into(),
     };
     settings.audio = AudioSettings { channel: Channel(Some(1)), pre_roll_secs: 0.5, tail_secs: 0.25 };
+    settings.window = WindowSettings {
+        overlay: OverlayWhen::Always,
+        overlay_place: OverlayPlace::TopRight,
+        start_minimised: true,
+        tray: false,
+        close_to_tray: true,
+        sounds: true,
+    };
     settings.hotkeys = HotkeySettings {
         toggle: "Ctrl+Alt+D".parse().ok(),
         push_to_talk: "F9".parse().ok(),

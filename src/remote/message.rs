@@ -23,6 +23,8 @@ pub enum Order {
     },
     /// Bring the window to the front.
     Show,
+    /// End the program: what was said is transcribed first.
+    Quit,
 }
 
 /// The answer.

@@ -46,6 +46,8 @@ pub(super) struct Control {
     source: Running,
     /// Events of a source that the inference thread has not begun with: they come after those of the one before.
     held: Vec<Event>,
+    /// Whether it was told that the microphone is open and nothing is dictated.
+    told_idle: bool,
 }
 
 /// What delivers blocks now.
@@ -78,6 +80,7 @@ impl Control {
             default: None,
             source: Running::Nothing,
             held: Vec::new(),
+            told_idle: false,
         }
     }
 
@@ -98,6 +101,7 @@ impl Control {
                 Err(RecvTimeoutError::Disconnected) => break,
             }
             self.follow();
+            self.tell_idle();
         }
         self.listening.pre_roll_samples = 0;
         self.stop_at_once();
@@ -325,6 +329,14 @@ impl Control {
             });
             let reason = reasons.last().unwrap_or_else(|| "it was closed".to_owned());
             self.outbox.send(Event::Notice(format!("The microphone is not kept open any more: {reason}")));
+        }
+    }
+
+    /// An open microphone is never a secret.
+    fn tell_idle(&mut self) {
+        let open = matches!(self.source, Running::Nothing | Running::File(_)) && self.microphone.is_some();
+        if mem::replace(&mut self.told_idle, open) != open {
+            self.outbox.send(Event::Idle { open });
         }
     }
 

@@ -82,6 +82,11 @@ pub enum Event {
     Ready(Ready),
     /// Input devices by name; the system's default is marked.
     Devices(Vec<DeviceEntry>),
+    /// The microphone was opened to be listened to between dictations, or is not open any more.
+    Idle {
+        /// Whether it is open.
+        open: bool,
+    },
     /// The first samples arrived: dictation runs.
     Started {
         /// Name of what delivers the samples.

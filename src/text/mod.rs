@@ -12,8 +12,10 @@ mod matcher;
 mod numbers;
 mod rules;
 mod settings;
+mod shared;
 mod unit;
 
 pub use care::{CaredWord, TextCare};
 pub use rules::{Rule, Rules, TextFault};
 pub use settings::{Language, Replacement, TextSettings};
+pub use shared::SharedRules;

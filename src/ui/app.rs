@@ -17,10 +17,12 @@ use crate::{
     config::{OutputSettings, Settings},
     session::{Command, LiveHandle, Source, Waker},
     ui::{
-        ask::{Ask, Asked},
+        ask::Asked,
         models::{Models, ModelsTold},
         notice::Severity,
+        overlay::Overlay,
         past::{Past, PastTold},
+        presence::{Presence, Standing},
         screen::{SOFTWARE_FRAME_TIME, Screen},
         window::{self, UiError, paints_in_software},
     },
@@ -43,6 +45,8 @@ pub struct Connection {
     pub past: Option<Past>,
     /// The models, if somebody has them.
     pub models: Option<Models>,
+    /// What stands for this window elsewhere.
+    pub presence: Presence,
     /// What typing into other windows needs of this one.
     pub typing: Option<Typing>,
     /// What went wrong while they were made.
@@ -86,6 +90,8 @@ pub struct UiOptions {
     pub settings: Settings,
     /// What to transcribe at once, if anything.
     pub source: Option<Source>,
+    /// Whether the window starts minimised.
+    pub minimised: bool,
     /// What went wrong before there was a window, such as a settings file that could not be read.
     pub notices: Vec<String>,
     /// Writes the settings when they changed.
@@ -94,10 +100,11 @@ pub struct UiOptions {
 
 impl fmt::Debug for UiOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { settings, source, notices, .. } = self;
+        let Self { settings, source, minimised, notices, .. } = self;
         f.debug_struct("UiOptions")
             .field("settings", settings)
             .field("source", source)
+            .field("minimised", minimised)
             .field("notices", notices)
             .finish_non_exhaustive()
     }
@@ -124,6 +131,8 @@ struct App {
     /// Lives as long as the window.
     _keep: Box<dyn Any>,
     screen: Screen,
+    overlay: Overlay,
+    standing: Standing,
     save: Save,
     saved: Settings,
     /// Settings as last seen and since when they stand.
@@ -133,7 +142,7 @@ struct App {
 
 impl App {
     fn new(context: &CreationContext<'_>, options: UiOptions) -> Self {
-        let UiOptions { connect, settings, source, notices, save } = options;
+        let UiOptions { connect, settings, source, minimised, notices, save } = options;
         let ctx = context.egui_ctx.clone();
         let mut screen = Screen::new(settings.clone());
         if context.gl.as_deref().is_some_and(paints_in_software) {
@@ -142,7 +151,7 @@ impl App {
         // Blocks come a hundred times a second; asking for a frame a little later joins them into one.
         let frame_time = screen.frame_time;
         let waker: Waker = Arc::new(move || ctx.request_repaint_after(frame_time));
-        let Connection { live: handle, asked, told, dictating, past, models, typing, notices: more, keep } =
+        let Connection { live: handle, asked, told, dictating, past, models, presence, typing, notices: more, keep } =
             connect(waker);
         if past.is_some() {
             screen.offer_past();
@@ -170,6 +179,8 @@ impl App {
             output: settings.output.clone(),
             _keep: keep,
             screen,
+            overlay: Overlay::new(),
+            standing: Standing::new(presence, &settings, minimised),
             save,
             saved: settings.clone(),
             pending: settings,
@@ -224,10 +235,7 @@ impl App {
     /// Carries out orders from outside.
     fn obey(&mut self, ctx: &egui::Context) {
         for Asked { ask, answer } in self.asked.try_iter() {
-            if ask == Ask::Show {
-                ctx.send_viewport_cmd(egui::ViewportCommand::Minimized(false));
-                ctx.send_viewport_cmd(egui::ViewportCommand::Focus);
-            }
+            self.standing.obey(ctx, &ask);
             // Who asked may have gone.
             let _ = answer.send(self.screen.ask(&ask));
         }
@@ -302,11 +310,15 @@ impl eframe::App for App {
         self.follow_past();
         self.follow_models();
         self.follow_keys();
+        self.standing.follow(ctx, &self.screen.model, self.screen.settings());
+        self.overlay.follow(ctx, &self.screen);
         self.send();
     }
 
     fn ui(&mut self, ui: &mut egui::Ui, _: &mut eframe::Frame) {
         self.screen.ui(ui);
+        self.overlay.ui(ui.ctx());
+        self.standing.laid_out(ui.ctx());
         self.follow_past();
         self.follow_models();
         self.send();

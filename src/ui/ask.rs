@@ -28,6 +28,8 @@ pub enum Ask {
     Engine(String),
     /// Bring the window to the front.
     Show,
+    /// End the program.
+    Quit,
 }
 
 /// An order and where its answer goes: what the window does now, or why it does not.
@@ -40,8 +42,8 @@ pub struct Asked {
 }
 
 impl Screen {
-    /// Carries an order out as if a button had been pressed; what the window does now, or why it does not. Bringing the
-    /// window to the front is for whoever has one.
+    /// Carries an order out as if a button had been pressed; what the window does now, or why it does not. What is to be
+    /// done with the window itself is for whoever has one.
     pub fn ask(&mut self, ask: &Ask) -> Result<String, String> {
         let running = self.model.is_running();
         let command = match ask {
@@ -51,7 +53,7 @@ impl Screen {
             Ask::Toggle | Ask::Start => Some(UiModel::start(self.settings().device.as_deref())),
             Ask::Stop => running.then_some(Command::Stop),
             Ask::Cancel => self.model.cancel(),
-            Ask::Status | Ask::Show => None,
+            Ask::Status | Ask::Show | Ask::Quit => None,
             Ask::Engine(name) if EngineName::parse(name).is_some() => Some(Command::UseEngine(name.clone())),
             Ask::Engine(name) => {
                 let names = EngineName::NAMES.join(", ");

@@ -4,9 +4,7 @@ mod pages;
 
 use std::time::Duration;
 
-use eframe::egui::{
-    CentralPanel, Event as UiEvent, Frame, Key, Margin, Modifiers, Panel, ScrollArea, ThemePreference, Ui,
-};
+use eframe::egui::{CentralPanel, Event as UiEvent, Frame, Key, Margin, Modifiers, Panel, ThemePreference, Ui};
 
 use crate::{
     config::{EngineName, Settings, Theme},
@@ -17,7 +15,11 @@ use crate::{
         panels::{
             controls::{self, ControlsView, Page},
             decisions::{self, DecisionView},
-            help, models, notices, past, settings, status,
+            help, models, notices,
+            overlay::{self, OverlayView},
+            past,
+            settings::{self, SettingsView},
+            status,
             transcript::{self, TranscriptView},
         },
         recording::Recording,
@@ -55,6 +57,8 @@ pub enum Part {
     Status,
     /// The list of shortcuts, if it is open.
     Help,
+    /// The small window on top of all others; no part of this one.
+    Overlay,
 }
 
 /// What stands in the window and how it is looked at.
@@ -68,6 +72,7 @@ pub struct Screen {
     transcript: TranscriptView,
     decisions: DecisionView,
     pages: Pages,
+    settings_view: SettingsView,
     theme_shown: Option<Theme>,
     /// A trace that the button starts keeps the sound too.
     trace_audio: bool,
@@ -88,6 +93,7 @@ impl Screen {
             transcript: TranscriptView::default(),
             decisions: DecisionView::default(),
             pages: Pages::default(),
+            settings_view: SettingsView::default(),
             theme_shown: None,
             trace_audio: true,
             frame_time: FRAME_TIME,
@@ -156,7 +162,7 @@ impl Screen {
     }
 
     fn part(&mut self, ui: &mut Ui, part: Part, commands: &mut Vec<Command>) {
-        let Self { model, controls, transcript, decisions, settings, trace_audio, .. } = self;
+        let Self { model, controls, transcript, decisions, settings, settings_view, trace_audio, .. } = self;
         let recorded = model.recorded().is_some();
         match part {
             Part::Controls if recorded => {
@@ -172,9 +178,16 @@ impl Screen {
                 }
             }
             Part::Decisions => decisions::decisions_ui(ui, model, decisions),
-            Part::Settings => settings::settings_ui(ui, model, &mut settings.output, trace_audio, commands),
+            Part::Settings => {
+                let rules = settings.text.clone();
+                settings::settings_ui(ui, model, settings, settings_view, trace_audio, commands);
+                if settings.text != rules {
+                    model.use_rules_next(&settings.text);
+                }
+            }
             Part::Status => status::status_ui(ui, model, commands),
             Part::Help => help::help_ui(ui, recorded, &mut controls.help_open),
+            Part::Overlay => overlay::overlay_ui(ui, &OverlayView::of(model)),
         }
     }
 
@@ -187,9 +200,7 @@ impl Screen {
         }
         if self.controls.settings_open {
             let side = Panel::right("settings").resizable(false).exact_size(SETTINGS_WIDTH).frame(bar);
-            side.show(ui, |ui| {
-                ScrollArea::vertical().show(ui, |ui| self.part(ui, Part::Settings, commands));
-            });
+            side.show(ui, |ui| self.part(ui, Part::Settings, commands));
         }
         let body = Frame::central_panel(ui.style()).inner_margin(Margin::symmetric(10, 8));
         let page = self.controls.page;

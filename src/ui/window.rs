@@ -4,7 +4,7 @@ use eframe::{CreationContext, NativeOptions, egui};
 use thiserror::Error;
 
 /// The name window managers know the program by; the desktop file has the same.
-const APP_ID: &str = "dictoscope";
+pub(crate) const APP_ID: &str = "dictoscope";
 const ICON: &[u8] = include_bytes!("../../assets/icon.png");
 
 /// Why there is no window.

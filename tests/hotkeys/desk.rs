@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    process::{Child, Stdio},
+    process::{Child, ExitStatus, Stdio},
     thread,
     time::{Duration, Instant},
 };
@@ -48,16 +48,66 @@ impl Desk {
         self.xdotool(&["search", "--sync", "--name", "^terminal$", "windowfocus", "--sync"]);
     }
 
+    /// Starts a window manager; without one nothing is minimised, and nothing has the focus by itself.
+    pub(crate) fn window_manager(&mut self) {
+        let mut openbox = self.room.command("openbox");
+        openbox.stdout(Stdio::null()).stderr(Stdio::null());
+        self.children.push(openbox.spawn().expect("openbox is among the packages of `make setup-test`"));
+        let mut xprop = self.room.command("xprop");
+        xprop.args(["-root", "_NET_SUPPORTING_WM_CHECK"]);
+        let xprop = std::cell::RefCell::new(xprop);
+        self.until("the window manager runs", |_| {
+            let output = xprop.borrow_mut().output().expect("xprop is among the packages of `make setup-test`");
+            String::from_utf8_lossy(&output.stdout).contains("window id")
+        });
+    }
+
     /// Starts the program, with its window.
     pub(crate) fn window(&mut self) {
+        self.window_with(&[]);
+    }
+
+    /// The same with flags.
+    pub(crate) fn window_with(&mut self, arguments: &[&str]) {
         let mut window = self.room.command(env!("CARGO_BIN_EXE_dictoscope"));
-        self.children.push(window.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
+        let log = fs::File::create(self.room.path("stderr")).unwrap();
+        self.children.push(window.args(arguments).stdout(Stdio::null()).stderr(log).spawn().unwrap());
         self.until("the window is ready", |desk| desk.order("status") == "ready");
+    }
+
+    /// How the program ended that was started last, if it has.
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+        self.children.last_mut().unwrap().try_wait().unwrap()
     }
 
     pub(crate) fn xdotool(&self, arguments: &[&str]) {
         let status = self.room.command("xdotool").args(arguments).stdout(Stdio::null()).status();
         assert!(status.expect("xdotool is among the packages of `make setup-test`").success(), "{arguments:?}");
+    }
+
+    /// What it prints, without the line break.
+    pub(crate) fn asked(&self, arguments: &[&str]) -> String {
+        let output = self.room.command("xdotool").args(arguments).output();
+        let output = output.expect("xdotool is among the packages of `make setup-test`");
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    /// Title of the window that has the focus.
+    pub(crate) fn focused(&self) -> String {
+        self.asked(&["getwindowfocus", "getwindowname"])
+    }
+
+    /// Whether a window of this title is on the screen.
+    pub(crate) fn is_shown(&self, title: &str) -> bool {
+        !self.asked(&["search", "--onlyvisible", "--name", &format!("^{title}$")]).is_empty()
+    }
+
+    /// What the screen shows, for a person to look at, where `PRESENCE_PICTURES` names a folder for that.
+    pub(crate) fn picture(&self, name: &str) {
+        let Some(folder) = std::env::var_os("PRESENCE_PICTURES") else { return };
+        let path = std::path::Path::new(&folder).join(format!("{name}.png"));
+        let status = self.room.command("import").args(["-window", "root"]).arg(path).status();
+        assert!(status.expect("imagemagick is among the packages of `make setup-test`").success());
     }
 
     /// Gives an order by a second program; what it prints.

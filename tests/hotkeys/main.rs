@@ -2,8 +2,10 @@
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
+mod bus;
 #[path = "../common/mod.rs"]
 mod common;
+#[expect(dead_code, reason = "shared; each test binary uses a part")]
 mod desk;
 #[path = "../microphone/dictation.rs"]
 #[expect(dead_code, reason = "shared; each test binary uses a part")]

@@ -1,11 +1,6 @@
 //! Wayland's way: a bus of the test's own, and a portal for global shortcuts that the test plays.
 
-use std::{
-    collections::HashMap,
-    fs,
-    io::{BufRead, BufReader},
-    process::{Child, Command, Stdio},
-};
+use std::{collections::HashMap, fs};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use zbus::{
@@ -14,44 +9,18 @@ use zbus::{
     zvariant::{OwnedObjectPath, OwnedValue, Value},
 };
 
-use crate::{KEYS, desk::LIMIT, dictation::Dictation, server::Room};
+use crate::{KEYS, bus::Bus, desk::LIMIT, dictation::Dictation, server::Room};
 
 const PATH: &str = "/org/freedesktop/portal/desktop";
 const SESSION: &str = "/org/freedesktop/portal/desktop/session/of_the_test";
 
-/// A session bus. Dropping it ends it.
-struct Bus {
-    address: String,
-    daemon: Child,
-}
-
-impl Bus {
-    fn start() -> Self {
-        let mut daemon = Command::new("dbus-daemon")
-            .args(["--session", "--nofork", "--nopidfile", "--print-address=1"])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("dbus-daemon is among the packages of `make setup-test`");
-        let mut address = String::new();
-        BufReader::new(daemon.stdout.take().unwrap()).read_line(&mut address).unwrap();
-        Self { address: address.trim().to_owned(), daemon }
-    }
-
-    fn room(&self) -> Room {
-        let mut room = Room::new();
-        room.bus = Some(self.address.clone());
-        fs::create_dir(room.path("config")).unwrap();
-        fs::write(room.path("config/settings.toml"), KEYS).unwrap();
-        room
-    }
-}
-
-impl Drop for Bus {
-    fn drop(&mut self) {
-        let _ = self.daemon.kill();
-        let _ = self.daemon.wait();
-    }
+/// A room under Wayland on `bus`, with keys to ask for.
+fn room(bus: &Bus) -> Room {
+    let mut room = Room::new();
+    room.bus = Some(bus.address.clone());
+    fs::create_dir(room.path("config")).unwrap();
+    fs::write(room.path("config/settings.toml"), KEYS).unwrap();
+    room
 }
 
 type Options = HashMap<String, OwnedValue>;
@@ -130,7 +99,7 @@ fn waiting(room: &Room) -> Dictation<'_> {
 fn under_wayland_the_portal_is_asked_and_its_keys_start_and_stop() {
     let bus = Bus::start();
     let (portal, asked) = portal(&bus, 0);
-    let room = bus.room();
+    let room = room(&bus);
     let _server = room.start_server();
     let mut dictation = waiting(&room);
     let keys = asked.recv_timeout(LIMIT).unwrap();
@@ -163,7 +132,7 @@ fn under_wayland_the_portal_is_asked_and_its_keys_start_and_stop() {
 #[test]
 fn without_a_portal_or_without_leave_it_is_told_what_to_bind() {
     let bus = Bus::start();
-    let room = bus.room();
+    let room = room(&bus);
     let mut dictation = waiting(&room);
     let told = dictation.notice();
     assert!(told.contains("no portal for global shortcuts") && told.contains("bind `dictoscope toggle`"), "{told}");

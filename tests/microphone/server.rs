@@ -36,7 +36,7 @@ pub(crate) struct Room {
     /// The screen that its programs see, if there is one.
     #[allow(dead_code, reason = "only the hotkeys' tests have one")]
     pub(crate) display: Option<String>,
-    /// The session bus of a Wayland desktop, if there is one.
+    /// The session bus, if there is one: of a Wayland desktop, where there is no screen.
     #[allow(dead_code, reason = "only the hotkeys' tests have one")]
     pub(crate) bus: Option<String>,
 }
@@ -69,7 +69,7 @@ impl Room {
         if let Some(display) = &self.display {
             command.env("DISPLAY", display);
         }
-        if self.bus.is_some() {
+        if self.bus.is_some() && self.display.is_none() {
             command.env("WAYLAND_DISPLAY", "wayland-of-this-test");
         }
         command
@@ -152,6 +152,13 @@ impl Server<'_> {
         let sink = [format!("sink_name={name}"), format!("sink_properties=device.description={name}")];
         self.tool("pactl", &["load-module", "module-null-sink", &sink[0], &sink[1]]);
         self.tool("pactl", &["set-default-source", &format!("{name}.monitor")]);
+    }
+
+    /// Another output, which becomes the system's default; the microphone stays.
+    pub(crate) fn plug_output(&self, name: &str) {
+        self.tool("pactl", &["load-module", "module-null-sink", &format!("sink_name={name}"), "rate=48000"]);
+        self.tool("pactl", &["set-default-sink", name]);
+        self.tool("pactl", &["set-default-source", "vmic.monitor"]);
     }
 
     /// Programs that record from the microphone.

@@ -65,6 +65,7 @@ fn as_json(event: &Event) -> Value {
             "event": "devices",
             "names": devices.iter().map(|device| device.name.as_str()).collect::<Vec<_>>(),
         }),
+        Event::Idle { open } => json!({ "event": "idle", "open": open }),
         Event::Started { source, skipped_samples } => {
             json!({ "event": "started", "source": source, "skipped_secs": lasting(*skipped_samples) })
         }

@@ -23,7 +23,7 @@ use crate::{
         Console, Outcome,
         args::DictateArgs,
         history::keeper,
-        hotkeys,
+        hotkeys::Keys,
         options::load_settings,
         remote::{self, Desk},
         typing,
@@ -31,7 +31,7 @@ use crate::{
     config::HotkeySettings,
     output::Typist,
     session::{Command, Event, Guests, LiveHandle, OpenTyping, Source, Waker},
-    text::TextCare,
+    text::{SharedRules, TextCare},
 };
 use conduct::Conductor;
 use standing::Standing;
@@ -82,13 +82,15 @@ pub(super) fn run(args: &DictateArgs, console: &mut Console<'_>) -> anyhow::Resu
         keys = HotkeySettings::default();
     }
     let held = typist.as_ref().map(Typist::hotkey_held).unwrap_or_default();
-    let (mut keys, told) = hotkeys::start(&keys, held, move |order| desk.give(order), Arc::clone(&waker));
+    let mut keys = Keys::start(&keys, held, move |order| desk.give(order), Arc::clone(&waker));
+    let told = keys.told();
+    let shared = SharedRules::new(Arc::clone(&rules));
     let live = LiveHandle::spawn(
         args.model.over(&settings).engines(),
         Guests {
             tracing: Some(tracing),
-            journal: keeper(&settings, Arc::clone(&rules), |text| (console.tell)(text)),
-            typing: typist.as_ref().map(|typist| Box::new(typist.guests(Arc::clone(&rules))) as OpenTyping),
+            journal: keeper(&settings, shared.clone(), |text| (console.tell)(text)),
+            typing: typist.as_ref().map(|typist| Box::new(typist.guests(shared.clone())) as OpenTyping),
         },
         args.session.over(settings.session),
         waker,
@@ -112,7 +114,7 @@ pub(super) fn run(args: &DictateArgs, console: &mut Console<'_>) -> anyhow::Resu
         asked,
         told,
         typed: typist.as_ref().map_or_else(never, |typist| typist.messages().clone()),
-        dictating: Box::new(move |dictating| keys.iter_mut().for_each(|keys| keys.set_dictating(dictating))),
+        dictating: Box::new(move |dictating| keys.set_dictating(dictating)),
         interrupts,
         view,
         clipped_samples: 0,

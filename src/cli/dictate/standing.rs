@@ -43,6 +43,7 @@ impl Standing {
                 return Err(format!("expected one of {}, found {name:?}", EngineName::NAMES.join(", ")));
             }
             Ask::Show => return Err("there is no window: Dictoscope dictates in a terminal".to_owned()),
+            Ask::Quit => return Err("Dictoscope dictates in a terminal, where Ctrl+C ends it".to_owned()),
         })
     }
 

@@ -98,6 +98,7 @@ impl View for TextView {
             Event::EngineRefused { name, reason } => {
                 self.tell(&format!("not {name}: {reason}; the engine before goes on"), console)
             }
+            Event::Idle { open: true } => self.tell("the microphone is open for the pre-roll", console),
             Event::AudioLost { at, samples } => {
                 let message =
                     format!("{:.2} s of audio lost at {:.2} s", json::lasting(*samples), json::sample_secs(*at));
@@ -112,6 +113,7 @@ impl View for TextView {
             Event::SourceFailed { .. }
             | Event::EngineFailed { .. }
             | Event::Devices(_)
+            | Event::Idle { open: false }
             | Event::SettingApplied { .. }
             | Event::TraceStopped { .. }
             | Event::Stopped => Ok(()),

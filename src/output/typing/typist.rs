@@ -19,7 +19,7 @@ use crate::{
         desktop::{Desktop, Focus, open},
     },
     session::{Probe, Stage},
-    text::{CaredWord, Rules, TextCare},
+    text::{CaredWord, SharedRules, TextCare},
 };
 
 /// Orders that may wait: hops of half an hour.
@@ -85,9 +85,9 @@ impl Typist {
     }
 
     /// Makes a guest for each dictation; what `rules` make of its words is typed.
-    pub fn guests(&self, rules: Arc<Rules>) -> impl FnMut() -> Box<dyn Probe + Send> + Send + use<> {
+    pub fn guests(&self, rules: SharedRules) -> impl FnMut() -> Box<dyn Probe + Send> + Send + use<> {
         let orders = self.orders.clone();
-        move || Box::new(TypingGuest::begin(orders.clone(), TextCare::new(Arc::clone(&rules))))
+        move || Box::new(TypingGuest::begin(orders.clone(), TextCare::new(rules.now())))
     }
 
     /// Changes what the user wants, from the next word on.

@@ -1,10 +1,14 @@
 //! What the window knows: made from events and plots only, without a window, a thread or a clock of its own.
 
+mod phase;
 mod recorded;
 
+pub(crate) use phase::Phase;
 pub(crate) use recorded::{Beside, RecordedRun};
 
 use std::{path::PathBuf, sync::Arc};
+
+use phase::{Engine, Run};
 
 use crate::{
     decode::Word,
@@ -23,49 +27,6 @@ use crate::{
 /// Seconds for which the clipping lamp stays lit.
 const CLIP_LAMP_SECS: f64 = 1.5;
 
-/// Whether the model can be used.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Engine {
-    #[default]
-    Loading,
-    Ready,
-    Failed,
-}
-
-/// Whether audio comes in.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-enum Run {
-    #[default]
-    Stopped,
-    /// The last start found no audio.
-    Failed,
-    Starting,
-    Running,
-    Reconnecting,
-    Stopping,
-}
-
-/// What the status line says the program does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Phase {
-    /// The model is being loaded.
-    Loading,
-    /// Nothing runs.
-    Ready,
-    /// No audio could be had.
-    NoAudio,
-    /// Waiting for the first samples.
-    Starting,
-    /// Dictation runs.
-    Listening,
-    /// The device is gone and being looked for.
-    Reconnecting,
-    /// The rest is being transcribed.
-    Stopping,
-    /// The engine failed; it can be loaded again.
-    EngineFailed,
-}
-
 /// The state of the window, apart from how it is looked at.
 #[derive(Clone, Debug, Default)]
 pub struct UiModel {
@@ -80,10 +41,16 @@ pub struct UiModel {
     /// The engine that the user asked for and got.
     chosen_engine: Option<String>,
     source: Option<String>,
+    /// The microphone is open though nothing is dictated.
+    idle_open: bool,
     devices: Option<Vec<DeviceEntry>>,
     pub(crate) transcript: Transcript,
+    /// Words in the transcript when this dictation began.
+    words_before: usize,
     /// What is made of committed words before they are shown.
     care: TextCare,
+    /// The rules for the next dictation, where they are others.
+    next_rules: Option<Arc<Rules>>,
     /// End of the newest committed word of this session: older tail words are stale.
     committed_to: EncIdx,
     live: LiveSnapshot,
@@ -110,6 +77,11 @@ impl UiModel {
         self.care = TextCare::new(Arc::new(Rules::new(settings).0));
     }
 
+    /// The same, but from the next dictation on, as whoever else writes the text.
+    pub(crate) fn use_rules_next(&mut self, settings: &TextSettings) {
+        self.next_rules = Some(Arc::new(Rules::new(settings).0));
+    }
+
     /// What is known of the run that is over, where the window shows one.
     pub(crate) fn recorded(&self) -> Option<&RecordedRun> {
         self.recorded.as_ref()
@@ -134,11 +106,16 @@ impl UiModel {
                 self.ready = Some(ready);
             }
             Event::Devices(devices) => self.devices = Some(devices),
+            Event::Idle { open } => self.idle_open = open,
             Event::Started { source, .. } => {
                 self.run = Run::Running;
                 self.source = Some(source);
                 self.committed_to = EncIdx::default();
                 self.end_paragraph();
+                self.words_before = self.transcript.words().len();
+                if let Some(rules) = self.next_rules.take() {
+                    self.care = TextCare::new(rules);
+                }
             }
             Event::Committed(words) => {
                 self.committed_to = words.last().map_or(self.committed_to, |word| word.end);
@@ -322,6 +299,11 @@ impl UiModel {
         self.source.as_deref()
     }
 
+    /// Whether the microphone is open though nothing is dictated.
+    pub(crate) fn is_idle_open(&self) -> bool {
+        self.idle_open
+    }
+
     pub(crate) fn devices(&self) -> Option<&[DeviceEntry]> {
         self.devices.as_deref()
     }
@@ -342,6 +324,12 @@ impl UiModel {
     /// Settings as the user wants them; the threads follow from the next hop on.
     pub(crate) fn settings(&self) -> &SessionSettings {
         &self.wanted
+    }
+
+    /// Words of this dictation, or of the last one: those that were not cleared.
+    pub(crate) fn dictated(&self) -> &[Word] {
+        let words = self.transcript.words();
+        words.get(self.words_before..).unwrap_or(words)
     }
 
     /// Grey words: committed ones that a rule for text may still change, then those of the newest hop that are not committed.

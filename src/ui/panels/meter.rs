@@ -2,7 +2,7 @@
 
 use eframe::egui::{Rect, Sense, Stroke, StrokeKind, Ui, WidgetInfo, accesskit::Role, pos2, vec2};
 
-use crate::ui::{model::UiModel, theme::Palette};
+use crate::{session::LevelSnapshot, ui::theme::Palette};
 
 /// Level at the left end.
 const FLOOR_DB: f32 = -60.0;
@@ -17,9 +17,9 @@ fn decibels(amplitude: f32) -> f32 {
     20.0 * amplitude.max(1e-6).log10()
 }
 
-pub(crate) fn meter_ui(ui: &mut Ui, model: &UiModel) {
+/// `lit`: samples were clipped just now.
+pub(crate) fn meter_ui(ui: &mut Ui, level: LevelSnapshot, lit: bool) {
     let palette = Palette::of(ui);
-    let level = model.level();
     let (rect, response) = ui.allocate_exact_size(vec2(SIZE[0] + 16.0, SIZE[1]), Sense::hover());
     let bar = Rect::from_min_size(rect.min, SIZE.into());
     let painter = ui.painter();
@@ -36,7 +36,6 @@ pub(crate) fn meter_ui(ui: &mut Ui, model: &UiModel) {
     painter.vline(x, bar.bottom() - 3.0..=bar.bottom(), Stroke::new(1.0, palette.weak));
     painter.rect_stroke(bar, 2.0, Stroke::new(1.0, palette.line), StrokeKind::Outside);
     let lamp = pos2(bar.right() + 10.0, bar.center().y);
-    let lit = model.clip_lamp();
     painter.circle(lamp, 4.5, if lit { palette.bad } else { palette.well }, Stroke::new(1.0, palette.line));
     let clipped = if lit { ", clipping" } else { "" };
     let text = format!("Input level {:.0} dB{clipped}", decibels(level.rms).max(FLOOR_DB));

@@ -11,6 +11,7 @@ mod line_breaks;
 mod meter;
 pub(crate) mod models;
 pub(crate) mod notices;
+pub(crate) mod overlay;
 pub(crate) mod past;
 pub(crate) mod settings;
 pub(crate) mod status;

@@ -29,9 +29,10 @@ pub(crate) fn status_ui(ui: &mut Ui, model: &UiModel, commands: &mut Vec<Command
             return;
         }
         state(ui, model, palette, commands);
+        idle(ui, model, palette);
         tracing(ui, model, palette);
         ui.separator();
-        meter_ui(ui, model);
+        meter_ui(ui, model.level(), model.clip_lamp());
         ui.separator();
         timing(ui, model, palette);
         ui.separator();
@@ -39,17 +40,32 @@ pub(crate) fn status_ui(ui: &mut Ui, model: &UiModel, commands: &mut Vec<Command
     });
 }
 
+/// What the program does.
+pub(crate) fn phase_text(model: &UiModel) -> String {
+    match model.phase() {
+        Phase::Loading => "Loading the model".to_owned(),
+        Phase::Ready => "Ready".to_owned(),
+        Phase::NoAudio => "No audio source".to_owned(),
+        Phase::Starting => "Opening the audio source".to_owned(),
+        Phase::Listening => format!("Listening: {}", shortened(model.source().unwrap_or("audio"))),
+        Phase::Reconnecting => "Device lost, looking for it".to_owned(),
+        Phase::Stopping => "Transcribing the rest".to_owned(),
+        Phase::EngineFailed => "Engine failed".to_owned(),
+    }
+}
+
+/// The colour of that.
+pub(crate) fn phase_color(phase: Phase, palette: &Palette) -> Color32 {
+    match phase {
+        Phase::Ready => palette.weak,
+        Phase::Listening => palette.good,
+        Phase::NoAudio | Phase::EngineFailed => palette.bad,
+        Phase::Loading | Phase::Starting | Phase::Reconnecting | Phase::Stopping => palette.warn,
+    }
+}
+
 fn state(ui: &mut Ui, model: &UiModel, palette: &Palette, commands: &mut Vec<Command>) {
-    let (text, color) = match model.phase() {
-        Phase::Loading => ("Loading the model".to_owned(), palette.warn),
-        Phase::Ready => ("Ready".to_owned(), palette.weak),
-        Phase::NoAudio => ("No audio source".to_owned(), palette.bad),
-        Phase::Starting => ("Opening the audio source".to_owned(), palette.warn),
-        Phase::Listening => (format!("Listening: {}", shortened(model.source().unwrap_or("audio"))), palette.good),
-        Phase::Reconnecting => ("Device lost, looking for it".to_owned(), palette.warn),
-        Phase::Stopping => ("Transcribing the rest".to_owned(), palette.warn),
-        Phase::EngineFailed => ("Engine failed".to_owned(), palette.bad),
-    };
+    let (text, color) = (phase_text(model), phase_color(model.phase(), palette));
     let (dot, _) = ui.allocate_exact_size(vec2(10.0, 10.0), Sense::hover());
     ui.painter().circle_filled(dot.center(), 5.0, color);
     ui.label(RichText::new(text).small().strong());
@@ -57,6 +73,18 @@ fn state(ui: &mut Ui, model: &UiModel, palette: &Palette, commands: &mut Vec<Com
         && ui.small_button("Load again").on_hover_text("Load the model again; queued audio is kept").clicked()
     {
         commands.push(Command::Restart);
+    }
+}
+
+/// A microphone that is open though nothing is dictated.
+fn idle(ui: &mut Ui, model: &UiModel, palette: &Palette) {
+    if model.is_idle_open() {
+        ui.separator();
+        let text = RichText::new("Microphone open for pre-roll").small().color(palette.warn);
+        ui.add(Label::new(text).extend()).on_hover_text(
+            "So that what is said just before a start is heard; only the last moments are kept. \
+             Settings, Audio: a pre-roll of 0 closes it between dictations",
+        );
     }
 }
 

@@ -1,10 +1,10 @@
-//! Everything a session can be told, at its side. Each change acts from the next hop on and is marked on the time axis.
+//! What a session can be told. Each change acts from the next hop on and is marked on the time axis.
 
 use eframe::egui::{Checkbox, ComboBox, RichText, Slider, Ui};
 
 use crate::{
-    config::{EngineName, OutputSettings, TypeMode},
-    session::{Command, EndpointSettings, FeatureNorm, Punctuation, Setting, TopK, WindowSettings},
+    config::EngineName,
+    session::{Command, EndpointSettings, FeatureNorm, Punctuation, TopK, WindowSettings},
     ui::{model::UiModel, theme::Palette},
     units::{enc_frames_from_secs, secs_from_enc_frames},
 };
@@ -17,47 +17,15 @@ const LEAST_HOP_SECS: f64 = 0.08;
 const MOST_HOP_SECS: f64 = 4.0;
 const MOST_RIGHT_SECS: f64 = 4.0;
 
-pub(crate) fn settings_ui(
-    ui: &mut Ui,
-    model: &UiModel,
-    output: &mut OutputSettings,
-    trace_audio: &mut bool,
-    commands: &mut Vec<Command>,
-) {
-    ui.spacing_mut().slider_width = 118.0;
-    section(ui, "Window");
-    if let Some(window) = window_ui(ui, model) {
-        commands.push(Command::Set(Setting::Window(window)));
-    }
-    section(ui, "Feature normalisation");
-    if let Some(norm) = norm_ui(ui, model) {
-        commands.push(Command::Set(Setting::FeatureNorm(norm)));
-    }
-    section(ui, "Suppress punctuation");
-    if let Some(punctuation) = punctuation_ui(ui, model) {
-        commands.push(Command::Set(Setting::Punctuation(punctuation)));
-    }
-    section(ui, "End of utterance");
-    if let Some(endpoint) = endpoint_ui(ui, model) {
-        commands.push(Command::Set(Setting::Endpoint(endpoint)));
-    }
-    section(ui, "Record");
+/// Candidates that each decision keeps.
+pub(super) fn record_ui(ui: &mut Ui, model: &UiModel) -> Option<TopK> {
     let mut top_k = model.settings().top_k.get();
     let slider = ui.add(Slider::new(&mut top_k, 2..=16).text("top k"));
-    if slider.on_hover_text("Candidates of the token head that each decision keeps").changed() {
-        commands.push(Command::Set(Setting::TopK(TopK::from(top_k))));
-    }
-    section(ui, "Engine");
-    commands.extend(engine_ui(ui, model));
-    section(ui, "Type into other windows");
-    output_ui(ui, output);
-    section(ui, "Traces");
-    ui.add(Checkbox::new(trace_audio, "Keep the sound with a trace, so that it can be run again"))
-        .on_hover_text("Holds for traces that the button starts, until the window is closed");
+    slider.on_hover_text("Candidates of the token head that each decision keeps").changed().then(|| TopK::from(top_k))
 }
 
 /// What computes. A change while dictation runs loses nothing: what is spoken meanwhile queues.
-fn engine_ui(ui: &mut Ui, model: &UiModel) -> Option<Command> {
+pub(super) fn engine_ui(ui: &mut Ui, model: &UiModel) -> Option<Command> {
     let before = model.engine_name().and_then(EngineName::parse);
     let mut engine = before;
     ui.horizontal(|ui| {
@@ -75,34 +43,11 @@ fn engine_ui(ui: &mut Ui, model: &UiModel) -> Option<Command> {
     Some(Command::UseEngine(asked.as_str().to_owned()))
 }
 
-/// Committed words go into the window that has the focus, never into this one.
-fn output_ui(ui: &mut Ui, output: &mut OutputSettings) {
-    let text = |mode| match mode {
-        TypeMode::Off => "nothing",
-        TypeMode::Words => "words at once",
-        TypeMode::Utterance => "utterances",
-    };
-    ComboBox::from_label("typed").selected_text(text(output.mode)).show_ui(ui, |ui| {
-        for mode in TypeMode::ALL {
-            ui.selectable_value(&mut output.mode, mode, text(mode));
-        }
-    });
-    ui.add_enabled_ui(output.mode != TypeMode::Off, |ui| {
-        ui.checkbox(&mut output.trailing_space, "A space after each utterance");
-        ui.checkbox(&mut output.submit, "Enter after each utterance");
-    });
-}
-
-fn section(ui: &mut Ui, title: &str) {
-    ui.add_space(9.0);
-    ui.label(RichText::new(title).strong());
-}
-
 fn frames(ui: &mut Ui, text: &str) {
     ui.label(RichText::new(text).small().weak());
 }
 
-fn window_ui(ui: &mut Ui, model: &UiModel) -> Option<WindowSettings> {
+pub(super) fn window_ui(ui: &mut Ui, model: &UiModel) -> Option<WindowSettings> {
     let palette = Palette::of(ui);
     let longest = model.ready().map_or(UNKNOWN_LONGEST, |ready| ready.longest_window);
     let longest_secs = secs_from_enc_frames(longest);
@@ -138,7 +83,7 @@ fn hop_frames(hop_secs: f64) -> String {
     }
 }
 
-fn norm_ui(ui: &mut Ui, model: &UiModel) -> Option<FeatureNorm> {
+pub(super) fn norm_ui(ui: &mut Ui, model: &UiModel) -> Option<FeatureNorm> {
     let palette = Palette::of(ui);
     let before = model.settings().feature_norm;
     let mut norm = before;
@@ -167,7 +112,7 @@ fn norm_ui(ui: &mut Ui, model: &UiModel) -> Option<FeatureNorm> {
     (norm != before).then_some(norm)
 }
 
-fn punctuation_ui(ui: &mut Ui, model: &UiModel) -> Option<Punctuation> {
+pub(super) fn punctuation_ui(ui: &mut Ui, model: &UiModel) -> Option<Punctuation> {
     let before = model.settings().punctuation;
     let mut punctuation = before;
     ui.horizontal(|ui| {
@@ -182,7 +127,7 @@ fn punctuation_ui(ui: &mut Ui, model: &UiModel) -> Option<Punctuation> {
     (punctuation != before).then_some(punctuation)
 }
 
-fn endpoint_ui(ui: &mut Ui, model: &UiModel) -> Option<EndpointSettings> {
+pub(super) fn endpoint_ui(ui: &mut Ui, model: &UiModel) -> Option<EndpointSettings> {
     let before = model.settings().endpoint;
     let mut endpoint = before;
     ui.add(Checkbox::new(&mut endpoint.enabled, "voice gate"))
