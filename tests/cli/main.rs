@@ -6,7 +6,9 @@ mod bad_input;
 #[path = "../common/mod.rs"]
 mod common;
 mod harness;
+mod long;
 mod parity;
+mod subtitles;
 mod text;
 mod traces;
 mod verbs;
