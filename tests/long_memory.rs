@@ -1,5 +1,6 @@
 //! An hour of sound takes no more memory than its first minutes. Alone in its program: memory is that of the whole process.
 #![cfg(target_os = "linux")]
+#![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
 mod common;
 

@@ -17,6 +17,8 @@ import re
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 TITLES = {"mr": "mister", "mrs": "missus", "dr": "doctor"}
@@ -28,8 +30,9 @@ WINDOWS = {
     "20 s without overlap": [*FIXED, "--left", "0", "--hop", "20", "--right", "0"],
     "30 s, 10 s before and 5 s after a fixed line (formerly the program's own)": [*FIXED, "--left", "10", "--hop", "15", "--right", "5"],
     "20 s, 4 s before and after a fixed line": [*FIXED, "--left", "4", "--hop", "12", "--right", "4"],
-    "30 s without overlap": [*FIXED, "--left", "0", "--hop", "30", "--right", "0"],
 }
+HEAD = """| recording | windows | word error rate | wall / audio | processor / audio | peak, MB |
+| --- | --- | --- | --- | --- | --- |"""
 # So many of them for recordings of more than half an hour.
 FIRST = 3
 
@@ -86,6 +89,10 @@ def text_of(path: Path) -> str:
     return json.loads(path.read_text())["text"]
 
 
+# Threads, recordings, output, flags to a call of the program.
+Call = Callable[..., list[str]]
+
+
 class Corpus:
     def __init__(self, folder: Path, work: Path) -> None:
         rows = [line.split("\t") for line in (folder / "manifest.tsv").read_text().splitlines()[1:]]
@@ -121,28 +128,37 @@ def main() -> None:
         fixed = ["transcribe", "--threads", threads, "--format", "json", "--overwrite", "--output"]
         return [str(part) for part in [options.program.absolute(), *fixed, output, *flags, *files]]
 
+    print(HEAD, flush=True)
+    short, _, seconds = corpus.joined(1, 3)
+    run = Run([call(options.threads, [short], work / "short.json")])
+    print(f"| {seconds / 60:.1f} min | the program's own | | {run.row(seconds)} |", flush=True)
+    lengths = list(map(float, options.minutes.split(",")))
+    measure_windows(corpus, partial(call, options.threads), work, lengths[:1])
+    measure_jobs(corpus, call, work)
+    print(f"\n{HEAD}", flush=True)
+    measure_windows(corpus, partial(call, options.threads), work, lengths[1:])
     single = work / "single"
     alone = Run([call(options.threads, [Path(row[0]) for row in corpus.rows], single)])
     seconds = sum(row[1] for row in corpus.rows)
     found = [errors(words(text), words(text_of(single / f"{Path(path).stem}.json"))) for path, _, text in corpus.rows]
     count = sum(len(words(text)) for _, _, text in corpus.rows)
-    print("| recording | windows | word error rate | wall / audio | processor / audio | peak, MB |", flush=True)
-    print("| --- | --- | --- | --- | --- | --- |")
     print(f"| each alone, {seconds / 60:.1f} min in all | one each | {100 * sum(found) / count:.2f} % | {alone.row(seconds)} |", flush=True)
-    short, _, seconds = corpus.joined(1, 3)
-    run = Run([call(options.threads, [short], work / "short.json")])
-    print(f"| {seconds / 60:.1f} min | the program's own | | {run.row(seconds)} |", flush=True)
-    for minutes in map(float, options.minutes.split(",")):
+
+
+def measure_windows(corpus: Corpus, call: Call, work: Path, lengths: list[float]) -> None:
+    for minutes in lengths:
         path, spoken, seconds = corpus.joined(minutes, 2)
         for name, flags in list(WINDOWS.items())[: FIRST if minutes > 30 else None]:
             output = work / "long.json"
-            run = Run([call(options.threads, [path], output, *flags)])
+            run = Run([call([path], output, *flags)])
             heard = words(text_of(output))
             rate = 100 * errors(spoken, heard) / len(spoken)
             print(f"| {seconds / 60:.1f} min | {name} | {rate:.2f} % | {run.row(seconds)} |", flush=True)
 
-    print("\n| two recordings of 5 min | wall / audio | processor / audio | peak, MB |\n| --- | --- | --- | --- |", flush=True)
-    pair = [corpus.joined(5, seed) for seed in (4, 5)]
+
+def measure_jobs(corpus: Corpus, call: Call, work: Path) -> None:
+    print("\n| two recordings of 3 min | wall / audio | processor / audio | peak, MB |\n| --- | --- | --- | --- |", flush=True)
+    pair = [corpus.joined(3, seed) for seed in (4, 5)]
     files, seconds = [path for path, _, _ in pair], sum(seconds for _, _, seconds in pair)
     one_each = [call("1", [path], work / f"apart-{path.stem}.json") for path in files]
     for turn in range(2):

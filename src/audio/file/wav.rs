@@ -60,10 +60,9 @@ impl WavLayout {
                 }
                 // EBU Tech 3306: the sizes of the whole and of the data in 64 bits, for headers that say 0xFFFFFFFF.
                 b"ds64" => {
-                    let mut sizes = [0; 16];
-                    if fill(file, &mut sizes)? {
-                        let [.., a, b, c, d, e, f, g, h] = sizes;
-                        long_size = Some(u64::from_le_bytes([a, b, c, d, e, f, g, h]));
+                    let (mut whole, mut data) = ([0; 8], [0; 8]);
+                    if fill(file, &mut whole)? && fill(file, &mut data)? {
+                        long_size = Some(u64::from_le_bytes(data));
                     }
                 }
                 b"data" => {
@@ -189,7 +188,7 @@ mod tests {
     use super::*;
 
     /// A file of `len` bytes with holes where nothing is written: `chunks` one after another, then the data chunk's head.
-    fn layout(magic: &[u8; 4], chunks: &[&[u8]], data: u32, len: u64, behind: &[(u64, &[u8])]) -> WavLayout {
+    fn layout(magic: [u8; 4], chunks: &[&[u8]], data: u32, len: u64, behind: &[(u64, &[u8])]) -> WavLayout {
         let format =
             [b"fmt ".as_slice(), &[16, 0, 0, 0, 1, 0, 2, 0], &48_000_u32.to_le_bytes(), &[0; 4], &[4, 0, 16, 0]];
         let mut file = tempfile::tempfile().unwrap();
@@ -215,28 +214,28 @@ mod tests {
     #[test]
     fn sizes_of_64_bits_are_read_and_what_follows_is_no_sound() {
         let long = ds64(SIX_GB);
-        for magic in [b"RF64", b"BW64"] {
+        for magic in [*b"RF64", *b"BW64"] {
             let found = layout(magic, &[&long], u32::MAX, SIX_GB + 100, &[]);
             assert_eq!((found.promised, found.present, found.notice()), (Some(SIX_GB), SIX_GB, None));
             assert_eq!(found.promised_frames(), Some(SIX_GB / 4));
             assert_eq!(found.frames_beyond_32_bits(), Some(SIX_GB / 4));
         }
-        let cut = layout(b"RF64", &[&long], u32::MAX, 5_000_000_000, &[]);
+        let cut = layout(*b"RF64", &[&long], u32::MAX, 5_000_000_000, &[]);
         assert_eq!((cut.promised, cut.present), (Some(SIX_GB), 5_000_000_000));
         // Killed before it wrote how long it became.
-        let found = layout(b"RF64", &[&ds64(0)], u32::MAX, 400, &[]);
+        let found = layout(*b"RF64", &[&ds64(0)], u32::MAX, 400, &[]);
         assert_eq!((found.promised, found.present), (None, 400));
         assert!(found.notice().unwrap().contains("unfinished"));
     }
 
     #[test]
     fn a_size_that_went_round_is_seen_by_what_follows_it() {
-        let found = layout(b"RIFF", &[], (SIX_GB - ROUND) as u32, SIX_GB + 6, &[]);
+        let found = layout(*b"RIFF", &[], (SIX_GB - ROUND) as u32, SIX_GB + 6, &[]);
         assert_eq!((found.promised, found.present), (Some(SIX_GB), SIX_GB));
         assert!(found.notice().unwrap().contains("4 GiB"));
         // A size that is right, and much behind it.
         let chunk = [&b"bext"[..], &4_000_000_000_u32.to_le_bytes()].concat();
-        let found = layout(b"RIFF", &[], 400, SIX_GB, &[(400, &chunk)]);
+        let found = layout(*b"RIFF", &[], 400, SIX_GB, &[(400, &chunk)]);
         assert_eq!((found.promised, found.present, found.notice()), (Some(400), 400, None));
     }
 }
