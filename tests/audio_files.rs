@@ -244,6 +244,21 @@ fn an_unfinished_wav_is_read_to_its_end() {
 }
 
 #[test]
+fn a_wav_with_sizes_of_64_bits_is_read_as_far_as_its_samples_go() {
+    let folder = folder();
+    let path = folder.path().join("long.wav");
+    let plain = plain_wav(&path);
+    let sizes = [&b"ds64"[..], &28u32.to_le_bytes(), &[0; 8], &32_000u64.to_le_bytes(), &[0; 12]].concat();
+    let rest = [&plain[12..40], &[0xff; 4], &plain[44..], b"LIST\x08\0\0\0INFOxxxx"].concat();
+    for magic in [b"RF64", b"BW64"] {
+        fs::write(&path, [&magic[..], &[0xff; 4], b"WAVE", &sizes, &rest].concat()).expect("written");
+        let decoded = decode(&path);
+        assert_eq!((decoded.samples().len(), decoded.notices.as_slice()), (16_000, &[][..]));
+        assert_eq!(decoded.samples()[15_999], f32::from(pattern(15_999)) / 32_768.0);
+    }
+}
+
+#[test]
 fn a_wav_without_samples_is_empty_and_says_so() {
     let folder = folder();
     let path = folder.path().join("nothing.wav");
@@ -321,6 +336,7 @@ fn what_is_not_audio_is_refused_with_what_it_is() {
     assert!(refused(&write("voice.opus", &opus)).contains("Opus"));
     assert!(refused(&write("data.wav", &[7, 200, 3, 1, 0, 0, 9, 250, 4, 4])).contains("unknown type"));
     assert!(refused(&write("film.avi", b"RIFF\x10\0\0\0AVI LIST\0\0\0\0")).contains("not WAV"));
+    assert!(refused(&write("long.w64", b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\0\0")).contains("Wave64"));
     assert!(refused(&write("header.wav", b"RIFF\x24\0\0\0WAVEfmt ")).contains("ends within its header"));
     assert!(refused(&write("named.mp3", &[0x12; 5000])).contains("expected WAV"));
     let empty = write("empty.wav", b"");

@@ -55,7 +55,8 @@ def streamed(samples: int, longest: int, sizes: Streaming) -> Iterator[Window]:
 
 
 def whole(samples: int, longest: int) -> Iterator[Window]:
-    """One window for all that the model takes; beyond that, a third of it is left and a sixth right context."""
+    """One window for all that the model takes; beyond that, a third of it is left and a sixth right context. Of longer recordings
+    the program makes shorter windows, whose borders depend on what is decoded (`src/session/window.rs`)."""
     left, right = longest // 3, longest // 6
     # Another window comes only once there is more than fits this one.
     due = range(longest * SAMPLES_PER_FRAME, samples, (longest - left - right) * SAMPLES_PER_FRAME)

@@ -16,6 +16,7 @@ use crate::{
         replay::ReplayArgs,
         text::TextArgs,
         tracing::TraceArgs,
+        transcribe::TranscribeArgs,
         typing::OutputArgs,
     },
     config::{EngineName, Theme},
@@ -156,28 +157,6 @@ pub(super) struct DictateArgs {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct TranscribeArgs {
-    /// Recordings, in any sample rate and number of channels; or features, `[mel frames, mel bins]` f32 in a .npy file.
-    #[arg(required = true, value_name = "FILE")]
-    pub(super) files: Vec<PathBuf>,
-    /// Transcribe hop by hop as if it were dictated, instead of in windows as long as the model takes.
-    /// --left, --hop and --right say so too.
-    #[arg(long, value_parser = BoolishValueParser::new())]
-    pub(super) stream: bool,
-    /// Print JSON Lines: one object a recording, with times and confidences.
-    #[arg(long, value_parser = BoolishValueParser::new())]
-    pub(super) json: bool,
-    #[command(flatten)]
-    pub(super) trace: TraceArgs,
-    #[command(flatten)]
-    pub(super) session: SessionArgs,
-    #[command(flatten)]
-    pub(super) text: TextArgs,
-    #[command(flatten)]
-    pub(super) model: ModelArgs,
-}
-
-#[derive(Debug, Args)]
 pub(super) struct DevicesArgs {
     /// Print JSON Lines: one device a line.
     #[arg(long, value_parser = BoolishValueParser::new())]
@@ -222,7 +201,7 @@ pub(super) struct BenchArgs {
     /// computed, and the logits of the chosen classes are lifted above the others. For models with random weights.
     #[arg(long, value_name = "N", value_parser = above_zero)]
     pub(super) decisions_per_second: Option<f64>,
-    /// Measure windows as long as the model takes, as transcribe makes them, --runs times (10) after as many for warming up
+    /// Measure the long windows that transcribe makes, --runs times (10) after as many for warming up
     /// as an engine needs.
     #[arg(long, conflicts_with_all = ["left", "hop", "right", "warm_up", "trace"], value_parser = BoolishValueParser::new())]
     pub(super) whole: bool,

@@ -45,7 +45,7 @@ enum HistoryVerb {
     Export {
         /// As the list has it.
         id: String,
-        /// txt, md, srt or json; without it, by the ending of the file.
+        /// txt, md, srt, vtt or json; without it, by the ending of the file.
         #[arg(long, value_parser = format())]
         format: Option<ExportFormat>,
         /// The file, which must not be there yet.
@@ -130,7 +130,7 @@ pub(super) fn run(args: &HistoryArgs, console: &mut Console<'_>) -> anyhow::Resu
         Some(HistoryVerb::Export { id, format, to }) => {
             let by_name = || to.as_deref().and_then(|path| ExportFormat::parse(path.extension()?.to_str()?));
             let Some(format) = format.or_else(by_name) else {
-                bail!("expected --format txt, md, srt or json, or a file with one of these endings");
+                bail!("expected --format txt, md, srt, vtt or json, or a file with one of these endings");
             };
             let text = export(&journal.read(id)?, format);
             match to {

@@ -73,7 +73,7 @@ pub(super) fn words(words: &[Word]) -> Vec<JsonWord<'_>> {
 /// The windows a session used, as they came out on the 80 ms grid.
 #[derive(Debug, Serialize)]
 pub(super) struct JsonWindow {
-    /// `stream`, or `whole`: one window as long as the model takes.
+    /// `stream`, or `whole`: the long windows of recordings.
     mode: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     left_secs: Option<f64>,
@@ -84,7 +84,7 @@ pub(super) struct JsonWindow {
 }
 
 impl JsonWindow {
-    /// Windows of the model's own length.
+    /// One window, or for longer recordings windows that overlap.
     pub(super) fn whole() -> Self {
         Self { mode: "whole", left_secs: None, hop_secs: None, right_secs: None }
     }

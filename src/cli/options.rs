@@ -183,7 +183,7 @@ impl ModelChoice {
         bail!("{word}: expected an engine ({engines}) or a folder with tensors.json or arrays (.npy), found {found}")
     }
 
-    /// A session on the model: in windows as set if `stream`, else in windows as long as the model takes.
+    /// A session on the model: in windows as set if `stream`, else in the long windows of recordings.
     pub(super) fn session(&self, settings: SessionSettings, stream: bool) -> anyhow::Result<Session> {
         let model = self.model()?;
         let engine = self.engine(&model)?;

@@ -39,18 +39,23 @@ impl ProgressLine {
 
     /// Shows that `what` is so far, if it is time to.
     pub(super) fn show(&mut self, what: &str, far: Far, console: &mut Console<'_>) {
-        let now = Instant::now();
         if self.on_terminal {
-            if self.shown.is_none_or(|shown| now.duration_since(shown) >= PACE) {
-                self.shown = Some(now);
-                let width = terminal_size::terminal_size_of(io::stderr()).map_or(80, |(width, _)| usize::from(width.0));
-                let text: String = format!("{what}: {}", far.text()).chars().take(width.saturating_sub(1)).collect();
-                // That nobody sees it is no reason to stop.
-                let mut err = io::stderr().lock();
-                let _ = write!(err, "\r\x1b[K{text}").and_then(|()| err.flush());
-            }
+            self.draw(&format!("{what}: {}", far.text()));
         } else if let Some(tenth) = self.next_tenth(what, far) {
             (console.tell)(&format!("{what}: {} % of {}", tenth * 10, size_text(far.total.unwrap_or(far.done))));
+        }
+    }
+
+    /// Writes the line again if it is time to; nothing where there is no terminal.
+    pub(super) fn draw(&mut self, text: &str) {
+        let now = Instant::now();
+        if self.on_terminal && self.shown.is_none_or(|shown| now.duration_since(shown) >= PACE) {
+            self.shown = Some(now);
+            let width = terminal_size::terminal_size_of(io::stderr()).map_or(80, |(width, _)| usize::from(width.0));
+            let text: String = text.chars().take(width.saturating_sub(1)).collect();
+            // That nobody sees it is no reason to stop.
+            let mut err = io::stderr().lock();
+            let _ = write!(err, "\r\x1b[K{text}").and_then(|()| err.flush());
         }
     }
 
@@ -112,7 +117,8 @@ impl Far {
     }
 }
 
-fn time_text(secs: f64) -> String {
+/// `20 s`, `2 min`, `1.5 h`, rounded up.
+pub(super) fn time_text(secs: f64) -> String {
     match secs.ceil() as u64 {
         secs @ 0..100 => format!("{secs} s"),
         secs @ 100..6000 => format!("{} min", secs.div_ceil(60)),

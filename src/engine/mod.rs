@@ -225,6 +225,12 @@ pub trait Engine: Send {
     fn fetch(&mut self, _prediction: &mut Prediction) -> Result<(), EngineError> {
         Ok(())
     }
+
+    /// A second engine that runs beside this one on the same weights in memory, with as many threads of its own. `None` where
+    /// an engine cannot: open the model again.
+    fn another(&self) -> Option<Box<dyn Engine>> {
+        None
+    }
 }
 
 impl<E: Engine + ?Sized> Engine for Box<E> {
@@ -260,5 +266,9 @@ impl<E: Engine + ?Sized> Engine for Box<E> {
 
     fn fetch(&mut self, prediction: &mut Prediction) -> Result<(), EngineError> {
         (**self).fetch(prediction)
+    }
+
+    fn another(&self) -> Option<Box<dyn Engine>> {
+        (**self).another()
     }
 }

@@ -30,9 +30,10 @@ struct Graph {
 pub struct RtenEngine {
     info: EngineInfo,
     contract: Contract,
-    encoder: Graph,
-    predictor: Graph,
-    joint: Graph,
+    encoder: Arc<Graph>,
+    predictor: Arc<Graph>,
+    joint: Arc<Graph>,
+    threads: usize,
     options: RunOptions,
     channels_first: Vec<f32>,
     zeros: Vec<f32>,
@@ -50,25 +51,32 @@ impl RtenEngine {
     pub fn open(contract: &Contract, graphs: [GraphSource; 3], threads: Option<usize>) -> Result<Self, EngineError> {
         let count = host::threads(threads)?;
         let [encoder, predictor, joint] = graphs;
-        let mut options = RunOptions::default();
-        options.thread_pool = Some(Arc::new(ThreadPool::with_num_threads(count)));
         let specs = &contract.graphs;
         Ok(Self {
             info: host::info(contract, format!("{NAME} {VERSION}"), host::cpu(count), "f32", Arithmetic::F32),
-            encoder: Graph::load(&specs.encoder, encoder, &["features", "length"], &["frames"])?,
+            encoder: Graph::load(&specs.encoder, encoder, &["features", "length"], &["frames"])?.into(),
             predictor: Graph::load(
                 &specs.predictor,
                 predictor,
                 &["token", "h", "c"],
                 &["prediction", "h_next", "c_next"],
-            )?,
-            joint: Graph::load(&specs.joint, joint, &["frame", "prediction"], &["logits"])?,
-            options,
+            )?
+            .into(),
+            joint: Graph::load(&specs.joint, joint, &["frame", "prediction"], &["logits"])?.into(),
+            threads: count,
+            options: options(count),
             channels_first: Vec::new(),
             zeros: vec![0.0; contract.predictor.layers * contract.predictor.hidden],
             contract: contract.clone(),
         })
     }
+}
+
+/// With threads of its own.
+fn options(threads: usize) -> RunOptions {
+    let mut options = RunOptions::default();
+    options.thread_pool = Some(Arc::new(ThreadPool::with_num_threads(threads)));
+    options
 }
 
 impl Graph {
@@ -267,5 +275,19 @@ impl Engine for RtenEngine {
         }
         host::split_heads(&self.contract, out);
         Ok(())
+    }
+
+    fn another(&self) -> Option<Box<dyn Engine>> {
+        Some(Box::new(Self {
+            info: self.info.clone(),
+            contract: self.contract.clone(),
+            encoder: Arc::clone(&self.encoder),
+            predictor: Arc::clone(&self.predictor),
+            joint: Arc::clone(&self.joint),
+            threads: self.threads,
+            options: options(self.threads),
+            channels_first: Vec::new(),
+            zeros: self.zeros.clone(),
+        }))
     }
 }

@@ -239,4 +239,8 @@ impl<E: Engine> Engine for Checked<E> {
     fn fetch(&mut self, prediction: &mut Prediction) -> Result<(), EngineError> {
         self.inner.fetch(prediction)
     }
+
+    fn another(&self) -> Option<Box<dyn Engine>> {
+        Some(Box::new(Checked { inner: self.inner.another()?, info: self.info.clone() }))
+    }
 }

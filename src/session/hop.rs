@@ -1,10 +1,12 @@
 //! One hop: features, encoder, the decisions up to the commit line, then the grey tail on a copy of the decoder.
 
+use std::ops::RangeInclusive;
+
 use crate::{
     decode::{Decision, TdtDecoder, Vocabulary, WordToken},
     engine::{EncoderOutput, Engine, EngineError, Prediction},
     features::{FeatureExtractor, FeatureFrames, FrontEnd, Normalization},
-    session::{Probe, Stage, StepTensors, Window, timeline::Timeline, utterance::Utterance},
+    session::{Probe, Stage, StepTensors, Window, handover, timeline::Timeline, utterance::Utterance},
     units::{EncIdx, MelIdx},
 };
 
@@ -67,6 +69,7 @@ impl Hopper {
         utterance: &mut Utterance,
         means: &mut Means<'_>,
     ) -> Result<(), EngineError> {
+        let handovers = utterance.handovers(&window);
         window.hop = self.hops;
         window.start = window.start.max(timeline.first_frame());
         means.probe.on(Stage::Window(&window));
@@ -75,7 +78,7 @@ impl Hopper {
         self.extractor.log_mel(window.start.mel(), samples, &mut self.features);
         self.count_in(&window, utterance);
         FeatureExtractor::normalize(norm, &utterance.stats, &mut self.features);
-        self.decide(&window, utterance, means)
+        self.decide(window, handovers, utterance, means)
     }
 
     /// The same on features that were computed elsewhere, as the encoder is to get them.
@@ -89,11 +92,17 @@ impl Hopper {
         window.hop = self.hops;
         means.probe.on(Stage::Window(&window));
         self.features.clone_from(features);
-        self.decide(&window, utterance, means)
+        self.decide(window, None, utterance, means)
     }
 
-    /// From normalised features to words.
-    fn decide(&mut self, window: &Window, utterance: &mut Utterance, means: &mut Means<'_>) -> Result<(), EngineError> {
+    /// From normalised features to words. `handovers`: where the commit line may lie if that is chosen by what the window says.
+    fn decide(
+        &mut self,
+        mut window: Window,
+        handovers: Option<RangeInclusive<EncIdx>>,
+        utterance: &mut Utterance,
+        means: &mut Means<'_>,
+    ) -> Result<(), EngineError> {
         let Means { engine, vocabulary, probe, most_decisions } = means;
         probe.on(Stage::Features(&self.features));
         engine.encode(&self.features, &mut self.encoded)?;
@@ -101,11 +110,21 @@ impl Hopper {
 
         let mut progress = utterance.progress.clone();
         progress.decoder.set_sketches(self.sketches);
+        let mut said = None;
+        if let Some(lines) = handovers {
+            let all = self.decode(&mut progress.decoder.clone(), EncIdx(u64::MAX), &mut **engine)?;
+            window.commit_to =
+                handover::line(all.iter().map(|decision| (decision.frame, decision.token)), vocabulary, &lines);
+            said = Some(all);
+        }
+        let window = &window;
         let limit = if window.last { EncIdx(u64::MAX) } else { window.commit_to };
         let left = most_decisions.map_or(u64::MAX, |most| most.saturating_sub(self.decisions));
         let (committed, step) = self.decode_committed(&mut progress.decoder, limit, left, &mut **engine)?;
         let ahead = if window.last || committed.len() as u64 == left {
             Vec::new()
+        } else if let Some(all) = said {
+            all.into_iter().skip_while(|decision| decision.frame < window.commit_to).collect()
         } else {
             self.decode(&mut progress.decoder.clone(), EncIdx(u64::MAX), &mut **engine)?
         };

@@ -8,6 +8,7 @@ mod error;
 mod file_source;
 mod guests;
 mod handle;
+mod handover;
 mod hop;
 mod live;
 mod live_probe;

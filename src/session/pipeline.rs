@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     audio::AudioBlock,
-    decode::{CustomWords, TdtRules, Vocabulary, WordTrie},
+    decode::{TdtRules, Vocabulary, WordTrie},
     engine::{Contract, Engine, EngineInfo},
     features::FeatureFrames,
     models::Model,
@@ -14,7 +14,7 @@ use crate::{
         hop::{Hopper, Means},
         timeline::Timeline,
         utterance::Utterance,
-        window::Policy,
+        window::{Policy, file_window},
     },
     units::{EncIdx, MEL_PER_ENC, SAMPLES_PER_ENC, SampleIdx, enc_frames_from_secs},
 };
@@ -61,10 +61,12 @@ impl Session {
         Self::from_parts(model.contract().clone(), vocabulary, engine, settings)
     }
 
-    /// A session for files: one window for all that the model can take at once, overlapping ones beyond, one utterance.
+    /// A session for files: one window for up to 30 s, if the model takes as much, overlapping ones of 20 s beyond,
+    /// one utterance.
     pub fn whole_file(model: &Model, engine: Box<dyn Engine>, settings: SessionSettings) -> Result<Self, SessionError> {
         let mut session = Self::new(model, engine, settings)?;
         session.whole_file = true;
+        session.reset();
         Ok(session)
     }
 
@@ -138,6 +140,11 @@ impl Session {
     /// The model's longest window in encoder frames.
     pub fn longest_window(&self) -> u64 {
         (self.contract.encoder.max_mel_frames / MEL_PER_ENC) as u64
+    }
+
+    /// The longest window that it makes, in encoder frames.
+    fn planned_window(&self) -> u64 {
+        if self.whole_file { file_window(self.longest_window()) } else { self.longest_window() }
     }
 
     /// Whether it was made by [`Session::whole_file`].
@@ -262,7 +269,7 @@ impl Session {
 
     /// As new, at position 0 and with the settings as they are; the engine is kept. What was not finished is forgotten.
     pub fn reset(&mut self) {
-        self.timeline = Timeline::new(self.longest_window() as usize);
+        self.timeline = Timeline::new(self.planned_window() as usize);
         self.hopper.restart();
         self.gate.reset(SampleIdx(0));
         self.state = State::Listening(EncIdx(0));
@@ -307,7 +314,7 @@ impl Session {
     fn begin(&mut self, from: EncIdx, probe: &mut dyn Probe) {
         let start = from.max(self.timeline.first_frame());
         let policy = if self.whole_file { Policy::Whole } else { Policy::Stream(self.settings.window) };
-        let mut utterance = Utterance::new(&self.rules, policy, self.longest_window(), start);
+        let mut utterance = Utterance::new(&self.rules, policy, self.planned_window(), start);
         utterance.configure(&self.settings, self.words.as_ref());
         self.state = State::Speaking(Box::new(utterance));
         probe.on(Stage::UtteranceStart(start));
@@ -371,30 +378,6 @@ impl Session {
     }
 
     fn check(&self, setting: &Setting) -> Result<(), SessionError> {
-        let longest = EncIdx(self.longest_window()).secs();
-        let checks: &[(&'static str, f64, f64, f64)] = match setting {
-            Setting::Window(window) => &[
-                ("left context in seconds", window.left_secs, 0.0, longest),
-                ("hop in seconds", window.hop_secs, 0.08, longest),
-                ("right context in seconds", window.right_secs, 0.0, longest),
-                ("left + hop + right in seconds", EncIdx(window.longest_frames()).secs(), 0.08, longest),
-            ],
-            Setting::Endpoint(endpoint) => &[
-                ("onset score", f64::from(endpoint.onset), 0.0, 1.0),
-                ("release score", f64::from(endpoint.release), 0.0, 1.0),
-                ("silence in seconds", endpoint.silence_secs, 0.1, 60.0),
-                ("pre-roll in seconds", endpoint.pre_roll_secs, 0.0, 5.0),
-            ],
-            Setting::CustomWords(words) => {
-                &[("boost in logits", f64::from(words.boost), 0.0, f64::from(CustomWords::MOST))]
-            }
-            Setting::FeatureNorm(_) | Setting::Punctuation(_) | Setting::TopK(_) => &[],
-        };
-        for (setting, found, low, high) in checks.iter().copied() {
-            if !(low..=high).contains(&found) {
-                return Err(SessionError::Setting { setting, expected: format!("{low} to {high}"), found });
-            }
-        }
-        Ok(())
+        setting.check(EncIdx(self.longest_window()).secs())
     }
 }

@@ -20,7 +20,8 @@ pub struct Window {
     pub start: EncIdx,
     /// First frame this window commits: the commit line of the window before.
     pub commit_from: EncIdx,
-    /// One past the last frame this window commits; what follows is right context, decoded as the grey tail.
+    /// One past the last frame this window commits; what follows is right context, decoded as the grey tail. A recording's
+    /// window chooses it when it is decoded: [`Stage::HopEnd`] tells where it came to lie.
     pub commit_to: EncIdx,
     /// One past the last frame encoded.
     pub end: EncIdx,

@@ -7,7 +7,10 @@ pub use crate::{
     features::{FeatureNorm, Normalization},
 };
 
-use crate::units::{enc_frames_from_secs, secs_from_enc_frames};
+use crate::{
+    session::SessionError,
+    units::{enc_frames_from_secs, secs_from_enc_frames},
+};
 
 /// Window re-encoding: how much audio each encoder call sees, and how often.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -150,4 +153,34 @@ pub enum Setting {
     TopK(TopK),
     /// New words.
     CustomWords(CustomWords),
+}
+
+impl Setting {
+    /// Refuses what is out of range. `longest`: the model's longest window in seconds.
+    pub(super) fn check(&self, longest: f64) -> Result<(), SessionError> {
+        let checks: &[(&'static str, f64, f64, f64)] = match self {
+            Self::Window(window) => &[
+                ("left context in seconds", window.left_secs, 0.0, longest),
+                ("hop in seconds", window.hop_secs, 0.08, longest),
+                ("right context in seconds", window.right_secs, 0.0, longest),
+                ("left + hop + right in seconds", secs_from_enc_frames(window.longest_frames()), 0.08, longest),
+            ],
+            Self::Endpoint(endpoint) => &[
+                ("onset score", f64::from(endpoint.onset), 0.0, 1.0),
+                ("release score", f64::from(endpoint.release), 0.0, 1.0),
+                ("silence in seconds", endpoint.silence_secs, 0.1, 60.0),
+                ("pre-roll in seconds", endpoint.pre_roll_secs, 0.0, 5.0),
+            ],
+            Self::CustomWords(words) => {
+                &[("boost in logits", f64::from(words.boost), 0.0, f64::from(CustomWords::MOST))]
+            }
+            Self::FeatureNorm(_) | Self::Punctuation(_) | Self::TopK(_) => &[],
+        };
+        for (setting, found, low, high) in checks.iter().copied() {
+            if !(low..=high).contains(&found) {
+                return Err(SessionError::Setting { setting, expected: format!("{low} to {high}"), found });
+            }
+        }
+        Ok(())
+    }
 }

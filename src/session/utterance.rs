@@ -1,6 +1,6 @@
 //! One utterance: its windows, its decoder, and the tokens that are not words yet.
 
-use std::sync::Arc;
+use std::{ops::RangeInclusive, sync::Arc};
 
 use crate::{
     decode::{TdtDecoder, TdtRules, Vocabulary, Word, WordToken, WordTrie, words_from_tokens},
@@ -56,6 +56,11 @@ impl Utterance {
     /// The window that ends the utterance.
     pub(super) fn last(&self, available: SampleIdx) -> Window {
         self.planner.last(available)
+    }
+
+    /// Where the window may end what it commits, if that is for it to choose.
+    pub(super) fn handovers(&self, window: &Window) -> Option<RangeInclusive<EncIdx>> {
+        self.planner.handovers(window)
     }
 
     /// First frame that is not committed yet.

@@ -2,10 +2,15 @@
 //!
 //! A hop need not be whole frames. Hop k is due when its k·hop samples have arrived, and its window ends on the last grid
 //! line before: a hop of 0.5 s commits 6, 6, 6 and 7 frames in turn, and nothing is ever rounded away.
+//!
+//! A recording goes through long windows instead, which overlap; where one hands over to the next is chosen once the first is
+//! decoded (`handover`).
+
+use std::ops::RangeInclusive;
 
 use crate::{
     session::{Window, WindowSettings},
-    units::{EncIdx, MEL_PER_ENC, SAMPLE_RATE_HZ, SAMPLES_PER_ENC, SampleIdx},
+    units::{EncIdx, MEL_PER_ENC, SAMPLE_RATE_HZ, SampleIdx},
 };
 
 /// How windows follow one another.
@@ -13,8 +18,19 @@ use crate::{
 pub(super) enum Policy {
     /// As set.
     Stream(WindowSettings),
-    /// One window for all that fits the model; beyond that a third of it as left, a sixth as right context.
+    /// One window for all that fits; beyond that windows that overlap.
     Whole,
+}
+
+/// A recording of up to so many frames, 30 s, is one window, if the model takes one: what an encoder needs grows with the square
+/// of its window.
+const LONGEST_OF_FILE: u64 = 375;
+/// Frames of the windows of a longer one, 20 s. Longer windows cost more and are no better: models learn on utterances.
+const USUAL_OF_FILE: u64 = 250;
+
+/// Frames of a recording's longest window, for a model that takes `longest`.
+pub(super) fn file_window(longest: u64) -> u64 {
+    longest.min(LONGEST_OF_FILE)
 }
 
 /// Plans the windows of one utterance.
@@ -29,12 +45,13 @@ pub(super) struct Planner {
     hops: u64,
 }
 
-/// Left and right context in frames and the hop in samples.
+/// Sizes of a recording's windows in frames; after the line lie between `least` and `most`.
 #[derive(Clone, Copy, Debug)]
-struct Sizes {
+struct Overlap {
+    window: u64,
     left: u64,
-    right: u64,
-    hop_samples: u64,
+    least: u64,
+    most: u64,
 }
 
 impl Planner {
@@ -55,46 +72,54 @@ impl Planner {
         self.policy = policy;
     }
 
-    fn sizes(&self) -> Sizes {
+    /// Of 20 s: 4 s before the line, 2.5 to 5.6 s after it.
+    fn overlap(&self) -> Overlap {
+        let window = self.longest.min(USUAL_OF_FILE);
+        Overlap { window, left: window / 5, least: window / 8, most: window * 7 / 25 }
+    }
+
+    fn left(&self) -> u64 {
         match self.policy {
-            Policy::Stream(settings) => Sizes {
-                left: settings.left_frames(),
-                right: settings.right_frames(),
-                hop_samples: (settings.hop_secs * f64::from(SAMPLE_RATE_HZ)).round().max(1.0) as u64,
-            },
+            Policy::Stream(settings) => settings.left_frames(),
+            Policy::Whole => self.overlap().left,
+        }
+    }
+
+    /// Samples at which hop `hop` of a stream is due.
+    fn target(&self, hop: u64) -> SampleIdx {
+        let hop_samples = match self.policy {
+            Policy::Stream(settings) => (settings.hop_secs * f64::from(SAMPLE_RATE_HZ)).round().max(1.0) as u64,
+            Policy::Whole => 0,
+        };
+        SampleIdx(self.base.0 + hop * hop_samples)
+    }
+
+    /// The next window if its audio has arrived. A recording's waits for more than that, for its last window has no right context.
+    pub(super) fn due(&self, available: SampleIdx) -> Option<Window> {
+        match self.policy {
+            Policy::Stream(settings) => {
+                let target = self.target(self.hops + 1);
+                let end = target.enc();
+                let commit_to = EncIdx(end.0.saturating_sub(settings.right_frames())).max(self.commit);
+                (available >= target).then(|| self.window(commit_to, end, false))
+            }
             Policy::Whole => {
-                let (left, right) = (self.longest / 3, self.longest / 6);
-                Sizes { left, right, hop_samples: (self.longest - left - right) * SAMPLES_PER_ENC as u64 }
+                let Overlap { window, left, least, most } = self.overlap();
+                let start = EncIdx(self.commit.0.saturating_sub(left)).max(self.utterance);
+                // What one window holds is not parted; only more shows that there are several.
+                let waits = if self.hops == 0 { self.longest } else { window };
+                let end = EncIdx(start.0 + window);
+                let commit_to = EncIdx(end.0 - least.midpoint(most)).max(self.commit);
+                (available > EncIdx(start.0 + waits).sample()).then(|| self.window(commit_to, end, false))
             }
         }
     }
 
-    /// Samples at which hop `hop` is due.
-    fn target(&self, hop: u64) -> SampleIdx {
-        let sizes = self.sizes();
-        let first = match self.policy {
-            Policy::Stream(_) => sizes.hop_samples,
-            Policy::Whole => self.longest * SAMPLES_PER_ENC as u64,
-        };
-        match hop {
-            0 => self.base,
-            later => SampleIdx(self.base.0 + first + (later - 1) * sizes.hop_samples),
-        }
-    }
-
-    /// The next window if its audio has arrived. A whole file waits for more than the model's longest window.
-    pub(super) fn due(&self, available: SampleIdx) -> Option<Window> {
-        let target = self.target(self.hops + 1);
-        let arrived = match self.policy {
-            Policy::Stream(_) => available >= target,
-            Policy::Whole => available > target,
-        };
-        arrived.then(|| {
-            let end = target.enc();
-            let right = self.sizes().right;
-            let commit_to = EncIdx(end.0.saturating_sub(right)).max(self.commit);
-            self.window(commit_to, end, false)
-        })
+    /// Where a recording's window may hand over to the next one: the line may be any of these instead of the middle.
+    pub(super) fn handovers(&self, window: &Window) -> Option<RangeInclusive<EncIdx>> {
+        let Overlap { least, most, .. } = self.overlap();
+        let line = |right: u64| EncIdx(window.end.0.saturating_sub(right)).max(window.commit_from);
+        (self.policy == Policy::Whole && !window.last).then(|| line(most)..=line(least))
     }
 
     /// The window that ends the utterance with all audio up to `available`; the last frame may be partial. It ends with the
@@ -105,7 +130,7 @@ impl Planner {
     }
 
     fn window(&self, commit_to: EncIdx, end: EncIdx, last: bool) -> Window {
-        let left = EncIdx(self.commit.0.saturating_sub(self.sizes().left));
+        let left = EncIdx(self.commit.0.saturating_sub(self.left()));
         // A setting changed in flight must not make a window longer than the model can take.
         let start = left.max(self.utterance).max(EncIdx(end.0.saturating_sub(self.longest)));
         Window { hop: 0, start, commit_from: self.commit, commit_to, end, last }
@@ -179,9 +204,34 @@ mod tests {
 
         let mut planner = Planner::new(Policy::Whole, 375, EncIdx(0));
         let found = windows(&mut planner, 16000 * 120);
-        assert_eq!((found[0].end, found[0].commit_to), (EncIdx(375), EncIdx(313)));
-        assert!(found.iter().all(|w| w.end.0 - w.start.0 <= 375));
-        assert!(found.iter().skip(1).all(|w| w.commit_from.0 - w.start.0 == 125));
+        assert_eq!((found[0].end, found[0].commit_to), (EncIdx(250), EncIdx(200)));
+        assert!(found.iter().all(|w| w.end.0 - w.start.0 == 250));
+        assert!(found.iter().skip(1).all(|w| w.commit_from.0 - w.start.0 == 50));
+        assert_eq!(planner.handovers(&found[0]), Some(EncIdx(180)..=EncIdx(219)));
+        // A model that takes less.
+        let mut planner = Planner::new(Policy::Whole, 100, EncIdx(0));
+        assert!(planner.due(EncIdx(100).sample()).is_none());
+        assert!(windows(&mut planner, 16000 * 60).iter().all(|w| w.end.0 - w.start.0 == 100));
+    }
+
+    #[test]
+    fn wherever_a_recordings_window_hands_over_the_next_one_has_its_context_and_no_more_than_fits() {
+        let mut planner = Planner::new(Policy::Whole, file_window(5000), EncIdx(40));
+        let (mut line, mut count) = (EncIdx(40), 0);
+        for available in (0..16_000 * 600).step_by(1600) {
+            while let Some(mut window) = planner.due(SampleIdx(available)) {
+                assert!(window.commit_from == line && window.end.0 - window.start.0 == 250, "{window:?}");
+                assert!(window.end.sample() < SampleIdx(available));
+                let lines = planner.handovers(&window).unwrap();
+                window.commit_to = if count % 2 == 0 { *lines.start() } else { *lines.end() };
+                assert!(window.commit_to > line && window.end.0 - window.commit_to.0 >= 31);
+                planner.done(&window);
+                (line, count) = (window.commit_to, count + 1);
+            }
+        }
+        assert!(count > 30);
+        let last = planner.last(SampleIdx(16_000 * 600));
+        assert!(last.commit_from == line && last.end.0 - last.start.0 <= 250 && planner.handovers(&last).is_none());
     }
 
     #[test]

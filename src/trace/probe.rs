@@ -225,7 +225,10 @@ impl Probe for TraceProbe {
             Stage::TailDecision(decision) => self.decision(decision, true),
             Stage::Step(step) => _ = self.writer.write_piece(Piece::Step(Box::new(step.clone()))),
             Stage::Committed(words) => self.pending.push(Line::Committed { words: words.to_vec() }),
-            Stage::HopEnd(_) => self.end_hop(timing.unwrap_or_default()),
+            Stage::HopEnd(window) => {
+                self.hop.window = *window;
+                self.end_hop(timing.unwrap_or_default());
+            }
             Stage::UtteranceEnd(frame, reason) => _ = self.writer.write(Line::UtteranceEnd { frame, reason }),
             Stage::Setting(frame, setting) => _ = self.writer.write(Line::Setting { frame, setting: setting.clone() }),
             Stage::Gap(at, samples) => _ = self.writer.write(Line::Gap { at, samples }),

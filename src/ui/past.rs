@@ -3,7 +3,7 @@
 use crossbeam_channel::{Receiver, Sender};
 
 /// Formats that a dictation can be exported to, by the endings of their files.
-pub(crate) const EXPORTS: [&str; 4] = ["txt", "md", "srt", "json"];
+pub(crate) const EXPORTS: [&str; 5] = ["txt", "md", "srt", "vtt", "json"];
 
 /// What the page asks for; answered in turn.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,7 +8,9 @@ mod common;
 mod harness;
 #[cfg(unix)]
 mod hostile;
+mod long;
 mod parity;
+mod subtitles;
 mod text;
 mod traces;
 mod verbs;

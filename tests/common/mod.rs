@@ -6,6 +6,7 @@
     reason = "each test binary uses a part; a test stops where it fails"
 )]
 
+pub(crate) mod blurred;
 pub(crate) mod faulty;
 pub(crate) mod scripted;
 pub(crate) mod text;

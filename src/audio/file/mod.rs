@@ -100,10 +100,7 @@ impl AudioFile {
         let mut notices = Vec::new();
         let (source, layout) = open_source(path)?;
         let possible = source.byte_len().map(|bytes| bytes.saturating_mul(MAX_FRAMES_PER_BYTE));
-        if layout.is_some_and(|layout| layout.is_unfinished()) {
-            notices
-                .push("its header gives no length (an unfinished recording); read to the end of the file".to_owned());
-        }
+        notices.extend(layout.and_then(|layout| layout.notice()).map(str::to_owned));
         let stream = MediaSourceStream::new(source, MediaSourceStreamOptions::default());
         let format = symphonia::default::get_probe()
             .probe(&Hint::new(), stream, FormatOptions::default(), MetadataOptions::default())
@@ -117,12 +114,13 @@ impl AudioFile {
         let parameters = decoder.codec_params();
         let rate_hz = parameters.sample_rate.unwrap_or(SAMPLE_RATE_HZ);
         let codec = decoder.codec_info().short_name;
+        let frames = layout.and_then(|layout| layout.frames_beyond_32_bits()).or(track.num_frames);
         let info = FileInfo {
             path: path.to_owned(),
             rate_hz,
             channels: parameters.channels.as_ref().map_or(1, Channels::count),
             codec: codec.to_owned(),
-            duration_secs: track.num_frames.map(|frames| frames as f64 / f64::from(rate_hz.max(1))),
+            duration_secs: frames.map(|frames| frames as f64 / f64::from(rate_hz.max(1))),
         };
         let promised = match layout {
             Some(layout) => layout.promised_frames(),

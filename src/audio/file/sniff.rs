@@ -24,7 +24,7 @@ pub(super) fn sniff(file: &mut File, path: &Path) -> io::Result<Result<(), Strin
 }
 
 fn supported(head: &[u8]) -> bool {
-    let riff = head.starts_with(b"RIFF") || head.starts_with(b"RF64");
+    let riff = matches!(head.get(..4), Some(b"RIFF" | b"RF64" | b"BW64"));
     (riff && head.get(8..12) == Some(b"WAVE"))
         || head.starts_with(b"fLaC")
         || head.starts_with(b"OggS")
@@ -43,6 +43,7 @@ fn unsupported(head: &[u8]) -> Option<&'static str> {
         (_, [0x1a, 0x45, 0xdf, 0xa3, ..]) => Some("Matroska or WebM"),
         (_, [0x30, 0x26, 0xb2, 0x75, ..]) => Some("Windows Media"),
         (_, [b'w', b'v', b'p', b'k', ..]) => Some("WavPack"),
+        (_, [b'r', b'i', b'f', b'f', 0x2e, 0x91, ..]) => Some("Wave64"),
         (_, [b'c', b'a', b'f', b'f', ..]) => Some("Core Audio (CAF)"),
         (_, [b'#', b'!', b'A', b'M', b'R', ..]) => Some("AMR"),
         (_, [b'%', b'P', b'D', b'F', ..]) => Some("a PDF document"),

@@ -177,7 +177,7 @@ impl Report {
 pub(super) struct Run {
     pub(super) file: String,
     pub(super) engine: EngineInfo,
-    /// `None`: as long as the model takes.
+    /// `None`: the long windows of recordings.
     pub(super) window: Option<WindowSettings>,
     pub(super) decisions_per_second: Option<f64>,
 }

@@ -4,7 +4,10 @@ use std::fmt::Write as _;
 
 use serde_json::json;
 
-use crate::output::journal::{Dictation, JournalWord};
+use crate::output::{
+    journal::Dictation,
+    subtitles::{CueMaker, CueWord, SubtitleFormat},
+};
 
 /// What a dictation can be written as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,13 +18,15 @@ pub enum ExportFormat {
     Markdown,
     /// Subtitles in the format of `SubRip`.
     Srt,
+    /// Subtitles in the format of `WebVTT`.
+    Vtt,
     /// Everything there is.
     Json,
 }
 
 impl ExportFormat {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Text, Self::Markdown, Self::Srt, Self::Json];
+    pub const ALL: [Self; 5] = [Self::Text, Self::Markdown, Self::Srt, Self::Vtt, Self::Json];
 
     /// Its name, which is also the ending of its files.
     pub const fn as_str(self) -> &'static str {
@@ -29,6 +34,7 @@ impl ExportFormat {
             Self::Text => "txt",
             Self::Markdown => "md",
             Self::Srt => "srt",
+            Self::Vtt => "vtt",
             Self::Json => "json",
         }
     }
@@ -39,16 +45,13 @@ impl ExportFormat {
     }
 }
 
-/// Longest line of a subtitle in characters and longest time it stands in seconds, as broadcasters have them.
-const SUBTITLE_CHARS: usize = 42;
-const SUBTITLE_SECS: f64 = 7.0;
-
 /// The dictation in `format`, with a line feed at its end.
 pub fn export(dictation: &Dictation, format: ExportFormat) -> String {
     match format {
         ExportFormat::Text => dictation.text() + "\n",
         ExportFormat::Markdown => markdown(dictation),
-        ExportFormat::Srt => srt(dictation),
+        ExportFormat::Srt => subtitles(dictation, SubtitleFormat::Srt),
+        ExportFormat::Vtt => subtitles(dictation, SubtitleFormat::Vtt),
         ExportFormat::Json => {
             let value = json!({
                 "id": dictation.id,
@@ -90,50 +93,24 @@ fn escaped(text: &str) -> String {
     out
 }
 
-fn srt(dictation: &Dictation) -> String {
-    let mut text = String::new();
-    let cared = dictation.cared();
-    let subtitles = cared.iter().flat_map(|words| subtitles(words));
-    for (index, words) in subtitles.enumerate() {
-        let (Some(first), Some(last)) = (words.first(), words.last()) else { continue };
-        let (start, end) = (clock(first.start), clock(last.end.max(first.start + 0.08)));
-        write!(text, "{}\n{start} --> {end}\n{}\n\n", index + 1, on_one_line(&Dictation::text_of(words))).ok();
-    }
-    text
-}
-
-/// An empty line would end a subtitle.
-fn on_one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// Words in groups that fit a subtitle; a glued part stays with its word.
-fn subtitles(words: &[JournalWord]) -> Vec<&[JournalWord]> {
-    let (mut groups, mut begin) = (Vec::new(), 0);
-    for index in 1..=words.len() {
-        let Some(next) = words.get(index) else {
-            groups.push(&words[begin..]);
-            break;
-        };
-        let chars = Dictation::text_of(&words[begin..=index]).chars().count();
-        if !next.glued && (chars > SUBTITLE_CHARS || next.end - words[begin].start > SUBTITLE_SECS) {
-            groups.push(&words[begin..index]);
-            begin = index;
+/// No cue goes across the end of an utterance.
+fn subtitles(dictation: &Dictation, format: SubtitleFormat) -> String {
+    let (mut maker, mut cues) = (CueMaker::default(), Vec::new());
+    for utterance in dictation.cared() {
+        for word in utterance {
+            let word = CueWord { text: word.text, glued: word.glued, start: word.start, end: word.end };
+            cues.extend(maker.push(&word));
         }
+        cues.extend(maker.close());
     }
-    groups
-}
-
-/// `00:01:02,345`
-fn clock(secs: f64) -> String {
-    let millis = (secs.max(0.0) * 1000.0).round() as u64;
-    let (hours, minutes, secs) = (millis / 3_600_000, millis / 60_000 % 60, millis / 1000 % 60);
-    format!("{hours:02}:{minutes:02}:{secs:02},{:03}", millis % 1000)
+    let written = cues.iter().enumerate().map(|(index, cue)| format.cue(index + 1, cue));
+    format.head().to_owned() + &written.collect::<String>()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::output::journal::JournalWord;
 
     fn word(text: &str, start: f64, glued: bool) -> JournalWord {
         JournalWord { text: text.to_owned(), start, end: start + 0.4, glued }
@@ -152,23 +129,11 @@ mod tests {
         assert_eq!(export(&dictation, ExportFormat::Text), "Well, #1_a\n- done.\n");
         let markdown = export(&dictation, ExportFormat::Markdown);
         assert_eq!(markdown, "# Dictation of 2025-11-24 16:00 UTC\n\nWell, #1\\_a\n\n\\- done.\n");
-        let srt = "1\n00:00:00,000 --> 00:00:01,400\nWell, #1_a\n\n2\n01:01:01,500 --> 01:01:02,400\n- done.\n\n";
+        let srt = "1\n00:00:00,000 --> 00:00:01,400\nWell, #1_a\n\n2\n01:01:01,500 --> 01:01:02,500\n- done.\n\n";
         assert_eq!(export(&dictation, ExportFormat::Srt), srt);
+        let vtt = format!("WEBVTT\n\n{}", srt.replace(',', ".").replace("Well.", "Well,"));
+        assert_eq!(export(&dictation, ExportFormat::Vtt), vtt);
         let json: serde_json::Value = serde_json::from_str(&export(&dictation, ExportFormat::Json)).unwrap();
         assert_eq!(json["utterances"][1][1]["text"], "done.");
-    }
-
-    #[test]
-    fn long_utterances_become_several_subtitles_and_no_word_is_lost_or_parted() {
-        let words: Vec<JournalWord> =
-            (0..40).map(|i| word(if i % 7 == 3 { "s" } else { "word" }, f64::from(i) * 0.5, i % 7 == 3)).collect();
-        let groups = subtitles(&words);
-        assert!(groups.len() > 3);
-        assert_eq!(groups.concat(), words);
-        for group in groups {
-            assert!(!group[0].glued && Dictation::text_of(group).chars().count() <= SUBTITLE_CHARS + 1);
-            assert!(group.last().unwrap().end - group[0].start <= SUBTITLE_SECS + 0.5);
-        }
-        assert!(subtitles(&[]).is_empty());
     }
 }
