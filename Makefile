@@ -4,8 +4,10 @@
 CARGO ?= cargo
 BENCH_FILE ?= assets/clips/story.flac
 BENCH_ARGS ?=
+BENCH_PROGRAM = $(or $(CARGO_TARGET_DIR),target)/release/dictoscope
+PEERS_ARGS ?=
 
-.PHONY: help run test setup setup-test setup-package package deb appimage stage check-package check fmt clippy clippy-tensorrt doc deny unit recipe bench parity model
+.PHONY: help run test setup setup-test setup-package package deb appimage stage check-package check fmt clippy clippy-tensorrt doc deny unit recipe bench bench-check bench-baseline peers parity model
 
 help:
 	@echo "make run         install what is missing, build, open the window"
@@ -18,7 +20,11 @@ help:
 	@echo "make package     a .deb and an AppImage in target/packaging (make deb and make appimage: one of them)"
 	@echo "make check-package"
 	@echo "                 installs the .deb into a bare Debian and transcribes there, then the same with the AppImage"
-	@echo "make bench       time per hop, latency and memory on a recording"
+	@echo "make bench       time per hop, latency and memory on a recording; what they may cost, into target/bench.json"
+	@echo "make bench-check the same, and fails if a figure is more than 15 % worse than benches/baseline.json"
+	@echo "make bench-baseline"
+	@echo "                 the same, as the new benches/baseline.json"
+	@echo "make peers       against onnx-asr, sherpa-onnx and faster-whisper (350 MB of packages); SPEECH=FOLDER names recordings"
 	@echo "make parity      rten against PyTorch on the shipped recordings: a table of differences"
 	@echo "make model FROM=CHECKPOINT [NAME=...] [SPEECH=FOLDER]"
 	@echo "                 assets/model out of a checkpoint of engines/training, with scores on SPEECH"
@@ -98,10 +104,24 @@ recipe:
 		&& "$$python" -m unittest discover -s engines/reference \
 		&& "$$python" -m unittest discover -s engines/training \
 		&& "$$python" -m unittest discover -s engines/export \
-		&& "$$python" -m unittest discover -s engines
+		&& "$$python" -m unittest discover -s engines \
+		&& "$$python" -m unittest discover -s benches \
+		&& "$$python" -m unittest discover -s benches/peers
 
+# Times depend on the machine: none of these is part of CI. Ratios to ONNX Runtime's encoder alone are kept.
+BUDGET = python=$$(sh scripts/python-env.sh engines/requirements-probe.lock probe 10 onnxruntime safetensors) && "$$python" benches/budget.py
 bench: setup
 	$(CARGO) run --release -- bench $(BENCH_FILE) $(BENCH_ARGS)
+	@ORT_DYLIB_PATH=$$(sh scripts/onnxruntime-library.sh) && export ORT_DYLIB_PATH && $(BUDGET) measure $(BENCH_PROGRAM)
+
+bench-check: bench
+	@$(BUDGET) check
+
+bench-baseline: bench
+	@$(BUDGET) baseline
+
+peers: setup
+	@sh benches/peers/run.sh $(if $(SPEECH),--speech "$(SPEECH)") $(PEERS_ARGS)
 
 # The engine against PyTorch on the shipped recordings; 2.8 GB of packages on the first run.
 PROGRAM ?= target/release/dictoscope

@@ -20,6 +20,8 @@ pub(super) struct Latencies {
     pub(super) word_tail: Vec<f64>,
     /// From each word's end to its commit.
     pub(super) word_commit: Vec<f64>,
+    /// From the begin of the audio to the first word of a tail or a commit, whether it stayed or not.
+    pub(super) first_word: Option<f64>,
     seen: Vec<Seen>,
 }
 
@@ -54,6 +56,9 @@ impl Latencies {
                 self.seen.iter().filter(|seen| seen.is(word)).map(|seen| seen.at_secs).fold(done_secs, f64::min);
             self.word_tail.push(first - word.end.secs());
             self.word_commit.push(done_secs - word.end.secs());
+        }
+        if !(committed.is_empty() && tail.is_empty()) {
+            self.first_word.get_or_insert(done_secs);
         }
         if let Some(last) = committed.last() {
             self.seen.retain(|seen| seen.start >= last.start);
@@ -114,6 +119,7 @@ mod tests {
         latencies.hop(&[word(8, 22, 25)], &[], 3.5);
         close(&latencies.word_tail, &[0.5]);
         close(&latencies.word_commit, &[1.5]);
+        assert_eq!(latencies.first_word, Some(2.1));
     }
 
     #[test]

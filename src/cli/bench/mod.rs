@@ -10,7 +10,7 @@ mod scripted;
 mod source;
 mod traced;
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, time::Instant};
 
 use anyhow::anyhow;
 
@@ -36,8 +36,10 @@ pub(super) fn run(args: &BenchArgs, console: &mut Console<'_>) -> anyhow::Result
     let settings = load_settings(console);
     let choice = args.model.over(&settings);
     let session_settings = args.session.over(settings.session);
+    let began = Instant::now();
     let model = choice.model()?;
     let mut engine = choice.engine(&model)?;
+    let load_millis = began.elapsed().as_secs_f64() * 1000.0;
     let Some(file) = args.file.as_deref().filter(|_| !args.calls) else {
         return calls::run(args, &model, &mut *engine, console);
     };
@@ -66,6 +68,7 @@ pub(super) fn run(args: &BenchArgs, console: &mut Console<'_>) -> anyhow::Result
         file: file.to_string_lossy().into_owned(),
         engine: info,
         window,
+        load_millis,
         decisions_per_second: args.decisions_per_second,
     };
     let mut report = Report::new(run, end, &meter, peak_memory_bytes());

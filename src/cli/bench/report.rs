@@ -59,6 +59,8 @@ struct LatencySecs {
     /// From the end of each word to its text as it stayed.
     word_to_tail: Spread,
     word_to_commit: Spread,
+    /// From the begin of the audio to the first word, whether it stayed or not; `null` if there was none.
+    first_word: Option<f64>,
 }
 
 /// All figures of one run.
@@ -68,6 +70,8 @@ pub(super) struct Report {
     audio_secs: f64,
     engine: EngineInfo,
     window: JsonWindow,
+    /// From the files, or the program itself, to an engine that is ready and checked.
+    load_millis: f64,
     /// Of each hop; of each time the recording was taken whole, if it was.
     hop_millis: HopMillis,
     /// Of the hops whose window had all of its left context.
@@ -107,6 +111,7 @@ impl Report {
             engine: run.engine,
             full_window_millis: run.window.map(|_| Stages::of(hops.iter().filter(|hop| hop.full))),
             window: run.window.as_ref().map_or_else(JsonWindow::whole, JsonWindow::stream),
+            load_millis: run.load_millis,
             decisions: meter.decided,
             decisions_per_second: run.decisions_per_second,
             hop_millis: HopMillis {
@@ -120,6 +125,7 @@ impl Report {
                 audio_to_commit: Spread::of(meter.latencies.frame_commit.iter().copied()),
                 word_to_tail: Spread::of(meter.latencies.word_tail.iter().copied()),
                 word_to_commit: Spread::of(meter.latencies.word_commit.iter().copied()),
+                first_word: meter.latencies.first_word,
             },
             peak_memory_bytes,
             trace: None,
@@ -141,6 +147,7 @@ impl Report {
         writeln!(out, "{}: {:.1} s of audio, {} {hops}", self.file, self.audio_secs, millis.all.total.count)?;
         writeln!(out, "{} on {}, {}", self.engine.model, self.engine.engine, self.engine.device)?;
         writeln!(out, "window: {}", self.window)?;
+        writeln!(out, "ready after {:.0} ms", self.load_millis)?;
         writeln!(out, "\nmilliseconds per {what}      p50      p95      max")?;
         millis.all.print(out)?;
         writeln!(
@@ -179,6 +186,8 @@ pub(super) struct Run {
     pub(super) engine: EngineInfo,
     /// `None`: the long windows of recordings.
     pub(super) window: Option<WindowSettings>,
+    /// From the files, or the program itself, to an engine that is ready and checked.
+    pub(super) load_millis: f64,
     pub(super) decisions_per_second: Option<f64>,
 }
 
@@ -192,6 +201,9 @@ impl LatencySecs {
             ("word to commit", self.word_to_commit),
         ] {
             writeln!(out, "{name:<20} {:>8.2} {:>8.2} {:>8.2}", spread.p50, spread.p95, spread.max)?;
+        }
+        if let Some(secs) = self.first_word {
+            writeln!(out, "first word {secs:.2} s after the begin")?;
         }
         Ok(())
     }
