@@ -1,10 +1,10 @@
 """An ONNX graph under construction, whose weights go straight to a file beside it.
 
-Names of nodes and initialisers are those that PyTorch's exporter gives modules. How numbers are stored and computed with:
+Names of nodes and initialisers are those that PyTorch's exporter gives modules. Numbers are stored and computed with as
 
-f32     both f32
-f16     everything is typed f16 but layer normalisation, what a caller casts, and the graph's own inputs and outputs
-stored  as f32, but weights that f16 holds exactly are stored so, behind a Cast (as `training/store16.py` has it)
+f32     f32, both
+f16     f16, but for layer normalisation, what a caller casts, and the graph's own inputs and outputs
+stored  f32, but weights that f16 holds exactly are stored so, behind a Cast (as `training/store16.py` has it)
 """
 
 from __future__ import annotations

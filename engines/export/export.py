@@ -3,9 +3,9 @@
 
 usage: export.py SOURCE --out FOLDER [--precision fp16|fp32] [--int8 --calibration RECORDINGS | --int8-weights]
 
-SOURCE is a .nemo file or a folder with checkpoint.json. The folder holds encoder.onnx, predictor.onnx and joint.onnx (raw
-logits), vocab.txt, contract.json and probe.safetensors; `dictoscope models add FOLDER` takes it. ONNX Runtime must answer
-as PyTorch does and decide the same, or nothing is left at FOLDER and the exit code is 1.
+SOURCE is a .nemo file or a folder with checkpoint.json. FOLDER gets encoder.onnx, predictor.onnx and joint.onnx (raw
+logits), vocab.txt, contract.json and probe.safetensors; `dictoscope models add FOLDER` takes it. ONNX Runtime must
+answer as PyTorch does and decide the same, or nothing is left at FOLDER and the exit code is 1.
 """
 
 from __future__ import annotations
@@ -193,13 +193,35 @@ def main() -> None:
     add = parser.add_argument
     add("source", type=Path, metavar="SOURCE", help="a .nemo file, or a checkpoint of engines/training")
     add("--out", type=Path, required=True, metavar="FOLDER", help="folder for the model; not there yet")
-    add("--precision", choices=KINDS, default="fp16", help="of stored weights; all is computed in f32 (default: %(default)s)")
+    add(
+        "--precision",
+        choices=KINDS,
+        default="fp16",
+        help="of stored weights; all is computed in f32 (default: %(default)s)",
+    )
     add("--name", help="name in the contract (default: that of the file)")
     add("--int8", action="store_true", help="8-bit products in the encoder; needs --calibration")
     add("--int8-weights", action="store_true", help="8-bit weights of products that are computed in f32")
-    add("--calibration", type=Path, metavar="FOLDER", help="recordings (16 kHz) that int8 is measured on, and all is checked with")
-    add("--largest-error", type=float, default=int8.LARGEST_ERROR, metavar="SHARE", help="over which a product is not made 8-bit")
-    add("--tokenizer", type=Path, default=TOKENIZER, metavar="FILE", help="of a training checkpoint (default: %(default)s)")
+    add(
+        "--calibration",
+        type=Path,
+        metavar="FOLDER",
+        help="recordings (16 kHz) that int8 is measured on, and all is checked with",
+    )
+    add(
+        "--largest-error",
+        type=float,
+        default=int8.LARGEST_ERROR,
+        metavar="SHARE",
+        help="over which a product is not made 8-bit",
+    )
+    add(
+        "--tokenizer",
+        type=Path,
+        default=TOKENIZER,
+        metavar="FILE",
+        help="of a training checkpoint (default: %(default)s)",
+    )
     # Lets tests have a small model with files of weights beside its encoder.
     add("--external-over", type=int, default=EXTERNAL_LIMIT, metavar="BYTES", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -216,7 +238,9 @@ def main() -> None:
             run(options, Path(name), folder := Path(name) / "model")
             folder.rename(out)
     except OSError as error:
-        raise InputError(f"{error.filename or out}: expected to read and write there, found: {error.strerror}") from None
+        raise InputError(
+            f"{error.filename or out}: expected to read and write there, found: {error.strerror}"
+        ) from None
     except SystemExit as error:
         # `probe.py` ends so.
         raise InputError(str(error)) from None

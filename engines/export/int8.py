@@ -25,7 +25,7 @@ from signals import SAMPLE_RATE
 ENDINGS = (".flac", ".wav", ".ogg")
 # Of each recording, and of a folder: enough for ranges, and bounded for large models.
 SECONDS, RECORDINGS = 20, 16
-# Root mean square of a product's error as a share of the product's own, over which it stays f32 (README.md has the measurements).
+# Root mean square of a product's error as a share of its own, over which it stays f32 (README.md tells how it was found).
 LARGEST_ERROR = 0.02
 # Bytes over which a protobuf cannot be written as one.
 PROTOBUF = 2**31 - 2**24
@@ -116,7 +116,9 @@ def quantise(path: Path, features: Iterable[np.ndarray], largest: float) -> Quan
     kept = sorted(name for name, error in errors.items() if not error <= largest)
     chosen = [name for name in errors if name not in kept]
     if not chosen:
-        raise InputError(f"{path}: expected products within {largest:g}, found none: the least is {min(errors.values()):g}")
+        raise InputError(
+            f"{path}: expected products within {largest:g}, found none: the least is {min(errors.values()):g}"
+        )
     out = path.with_name(f"int8-{path.name}")
     # It recommends a preparation that renames nodes; it is of no use here.
     logging.disable(logging.WARNING)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes a `.nemo` file with random weights, laid out as NeMo does it: for tests, and to try sizes without NVIDIA's files.
+"""Writes a `.nemo` file with random weights, laid out as NeMo does it: for tests, and to try full size.
 
 usage: made_nemo.py FILE.nemo [--size tiny|full]
 """
@@ -120,7 +120,12 @@ def config(sizes: Sizes, streaming: bool = False) -> dict[str, Any]:
             "normalization_mode": None,
             "random_state_sampling": False,
             "blank_as_pad": True,
-            "prednet": {"pred_hidden": sizes.hidden, "pred_rnn_layers": sizes.lstm_layers, "t_max": None, "dropout": 0.2},
+            "prednet": {
+                "pred_hidden": sizes.hidden,
+                "pred_rnn_layers": sizes.lstm_layers,
+                "t_max": None,
+                "dropout": 0.2,
+            },
             "vocab_size": sizes.pieces,
         },
         "joint": {
@@ -171,7 +176,7 @@ def hybrid(settings: dict[str, Any], weights: State, sizes: Sizes) -> tuple[dict
 
 def write(path: Path, settings: Mapping[str, Any], weights: State, count: int) -> None:
     """The archive: settings, weights, and a tokenizer of `count` pieces."""
-    listed = [piece for piece, _ in zip(pieces(), range(count))]
+    listed = [piece for piece, _ in zip(pieces(), range(count), strict=False)]
     texts = {
         "model_config.yaml": yaml.safe_dump(dict(settings), sort_keys=False).encode(),
         f"{PREFIX}tokenizer.model": tokenizer(count),

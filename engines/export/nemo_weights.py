@@ -36,7 +36,9 @@ class NemoWeights:
     def __init__(self, path: Path, state: Mapping[str, Tensor], config: Config) -> None:
         self.where = f"{path}: {WEIGHTS}"
         self.state = {
-            name.replace(LAST_WITHOUT_DROPOUT, LAST): tensor for name, tensor in state.items() if not UNUSED.search(name)
+            name.replace(LAST_WITHOUT_DROPOUT, LAST): tensor
+            for name, tensor in state.items()
+            if not UNUSED.search(name)
         }
         self.sizes = self.measured(config)
         self.shapes = parameters(self.sizes) | statistics(self.sizes)

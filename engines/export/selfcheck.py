@@ -107,7 +107,9 @@ def check(
         ):
             # Whatever is no number is out of bounds.
             if not value <= limit:
-                raise InputError(f"{name}: {what}: expected ONNX Runtime within {limit:g} of PyTorch, found {value:.2e}")
+                raise InputError(
+                    f"{name}: {what}: expected ONNX Runtime within {limit:g} of PyTorch, found {value:.2e}"
+                )
         if not found.cosine >= bounds.cosine:
             raise InputError(f"{name}: encoder: expected cosines of {bounds.cosine} or more, found {found.cosine:.6f}")
         turned = sum(margin > TIE for margin in found.turned)

@@ -6,7 +6,14 @@ import numpy as np
 
 SAMPLE_RATE = 16_000
 # Formants in Hz of six vowels (after Peterson and Barney, 1952), and their bandwidths.
-VOWELS = ((730, 1090, 2440), (270, 2290, 3010), (300, 870, 2240), (530, 1840, 2480), (570, 840, 2410), (640, 1190, 2390))
+VOWELS = (
+    (730, 1090, 2440),
+    (270, 2290, 3010),
+    (300, 870, 2240),
+    (530, 1840, 2480),
+    (570, 840, 2410),
+    (640, 1190, 2390),
+)
 BANDWIDTHS = (90.0, 110.0, 170.0)
 
 

@@ -8,6 +8,7 @@ import sys
 import tempfile
 import unittest
 from pathlib import Path
+from unittest import mock
 
 import export
 import int8
@@ -21,6 +22,7 @@ from errors import InputError
 from graphs import OnnxModel
 from made_nemo import TINY
 from onnx import TensorProto
+from parakeet_graph import ExternalData
 from test_nemo import FILES, hashes, make, run
 
 CLIPS = export.ENGINES.parent / "assets" / "clips"
@@ -90,11 +92,24 @@ class Int8Test(unittest.TestCase):
             self.assertEqual(contract["graphs"]["encoder"]["sha256"], hashes(self.work / folder)["encoder.onnx"])
             self.assertEqual(set(hashes(self.work / folder)), FILES)
             graph = onnx.load(self.work / folder / "encoder.onnx").graph
-            eight = [tensor for tensor in graph.initializer if tensor.data_type == TensorProto.INT8 and len(tensor.dims) == 2]
+            eight = [
+                tensor for tensor in graph.initializer if tensor.data_type == TensorProto.INT8 and len(tensor.dims) == 2
+            ]
             self.assertEqual(len(eight), 9 * TINY.layers + 1)
             self.assertIn(kind, {node.op_type for node in graph.node})
             self.assertIn(TensorProto.FLOAT16, {tensor.data_type for tensor in graph.initializer})
         self.assertIn("int8: 19 of 19 products", self.printed)
+
+    def test_an_encoder_with_files_of_weights_becomes_one_file(self) -> None:
+        large = ("--external-over", "1000")
+        for folder, options in (
+            ("products", ("--int8", "--calibration", str(self.recordings))),
+            ("weights", ("--int8-weights",)),
+        ):
+            with mock.patch("parakeet_contract.ExternalData", lambda path: ExternalData(path, limit=16 << 10)):
+                run(self.source, self.work / f"large-{folder}", *options, *large)
+            self.assertEqual(set(hashes(self.work / f"large-{folder}")), FILES)
+            self.assertEqual(self.turned(f"large-{folder}"), self.turned(folder))
 
     def test_the_same_recordings_give_the_same_files(self) -> None:
         run(self.source, self.work / "again", "--int8", "--calibration", str(self.recordings))
@@ -105,7 +120,9 @@ class Int8Test(unittest.TestCase):
         run(peaks, self.work / "peaks", "--precision", "fp32")
         encoder = self.work / "peaks" / "encoder.onnx"
         contract = OnnxModel(self.work / "peaks").contract
-        features = [probe.features(samples[:80_000], contract) for samples in int8.read_recordings(self.recordings).values()]
+        features = [
+            probe.features(samples[:80_000], contract) for samples in int8.read_recordings(self.recordings).values()
+        ]
         with self.assertRaisesRegex(InputError, "expected products within 0, found none"):
             int8.quantise(encoder, features, 0.0)
         done = int8.quantise(encoder, features, 0.1)

@@ -26,7 +26,15 @@ from parakeet_sizes import Sizes
 from torch.nn import functional as F
 
 OTHER = replace(TINY, layers=1, mel_bins=80, kernel=5, lstm_layers=1, durations=(0, 1, 2, 4), biases=True, scaled=True)
-FILES = {"encoder.onnx", "predictor.onnx", "joint.onnx", "vocab.txt", "tokenizer.model", "contract.json", "probe.safetensors"}
+FILES = {
+    "encoder.onnx",
+    "predictor.onnx",
+    "joint.onnx",
+    "vocab.txt",
+    "tokenizer.model",
+    "contract.json",
+    "probe.safetensors",
+}
 
 
 def from_reference(name: str) -> Any:
@@ -76,7 +84,8 @@ class Reference:
         names |= {"pw1.": "pointwise_conv1.", "pw2.": "pointwise_conv2.", "dw.": "depthwise_conv."}
         self.fill(module, scope, names)
         mean, variance, gain, shift = (
-            self.state[f"{scope}conv.batch_norm.{name}"].double() for name in ("running_mean", "running_var", "weight", "bias")
+            self.state[f"{scope}conv.batch_norm.{name}"].double()
+            for name in ("running_mean", "running_var", "weight", "bias")
         )
         scale = gain / (variance + 1e-5).sqrt()
         convolution = module.conv.dw
@@ -220,7 +229,9 @@ class ExportTest(unittest.TestCase):
         contract = json.loads((self.work / "split" / "contract.json").read_text(encoding="utf-8"))
         data = contract["graphs"]["encoder"]["data"]
         self.assertGreater(len(data), 2)
-        self.assertEqual({entry["file"]: entry["sha256"] for entry in data}.items() - hashes(self.work / "split").items(), set())
+        self.assertEqual(
+            {entry["file"]: entry["sha256"] for entry in data}.items() - hashes(self.work / "split").items(), set()
+        )
         for entry in data:
             self.assertLessEqual((self.work / "split" / entry["file"]).stat().st_size, limit)
         self.assertEqual(set(hashes(self.work / "split")), FILES | {entry["file"] for entry in data})
@@ -228,7 +239,9 @@ class ExportTest(unittest.TestCase):
     def test_a_graph_that_computes_something_else_is_not_let_through(self) -> None:
         # The gates of the LSTM in PyTorch's order.
         with mock.patch("parakeet_layers.GATES", [0, 1, 2, 3]):
-            with self.assertRaisesRegex(InputError, "noise: predictor: expected ONNX Runtime within 0.001 of PyTorch, found"):
+            with self.assertRaisesRegex(
+                InputError, "noise: predictor: expected ONNX Runtime within 0.001 of PyTorch, found"
+            ):
                 run(self.work / "tiny.nemo", self.work / "wrong")
         self.assertFalse((self.work / "wrong").exists())
         self.assertEqual(sorted(self.work.glob(".wrong*")), [])

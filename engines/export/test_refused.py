@@ -58,7 +58,10 @@ class RefusedTest(unittest.TestCase):
             ({"tokenizer__type": "wpe"}, ("expected bpe, a SentencePiece model, found wpe",)),
             ({"preprocessor__sample_rate": 8000}, ("expected 16000 Hz, found 8000",)),
             ({"preprocessor__normalize": "all_features"}, ("expected per_feature or NA, found all_features",)),
-            ({"preprocessor__features": 80}, ("preprocessor.featurizer.fb", "expected [80, 257]", "found [1, 128, 257]")),
+            (
+                {"preprocessor__features": 80},
+                ("preprocessor.featurizer.fb", "expected [80, 257]", "found [1, 128, 257]"),
+            ),
             ({"preprocessor__lowfreq": 100}, ("preprocessor.featurizer.fb", "off")),
             ({"encoder__n_heads": 4}, ("encoder.n_heads: expected 2, as the weights have it, found 4",)),
             ({"encoder__n_layers": "many"}, ("encoder.n_layers: expected 2",)),
@@ -91,7 +94,10 @@ class RefusedTest(unittest.TestCase):
             ({name: whole[name].to(torch.int8)}, (name, "expected floats, found torch.int8")),
             ({name: whole[name] * 1e6}, (name, "within 65504, the range of f16")),
             ({"decoder.prediction.embed.weight": blank}, ("expected zeros for blank",)),
-            ({"encoder.pre_encode.out.weight": torch.zeros(3)}, ("pre_encode.out.weight: expected a tensor of 2 axes",)),
+            (
+                {"encoder.pre_encode.out.weight": torch.zeros(3)},
+                ("pre_encode.out.weight: expected a tensor of 2 axes",),
+            ),
         ):
             with self.subTest(words):
                 state = {key: value for key, value in (whole | change).items() if value is not None}

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Exports a checkpoint as a model folder: three ONNX graphs, the vocabulary, the tokenizer and contract.json.
 
-Weights are stored as f16 (or f32, with --precision fp32) and computed with as f32; batch normalisation becomes part of the convolution before it. Then
-ONNX Runtime runs every graph and must answer as PyTorch does, or the export fails.
+Weights are stored as f16 (or f32, with --precision fp32) and computed with as f32; batch normalisation becomes part of
+the convolution before it. Then ONNX Runtime runs every graph and must answer as PyTorch does, or the export fails.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use crate::audio::resample::{MAX_RATE_HZ, MIN_RATE_HZ};
+use crate::audio::resample::{ANY_RATE_HZ, MAX_RATE_HZ, MIN_RATE_HZ, RATE_STEP_HZ};
 
 /// File types that can be read, as error messages name them.
 pub const SUPPORTED_FILES: &str = "WAV, FLAC, MP3, OGG (Vorbis) and AIFF";
@@ -92,7 +92,9 @@ pub enum AudioError {
         channels: u16,
     },
     /// A sample rate that cannot be brought to 16 kHz.
-    #[error("sample rate {rate_hz} Hz; expected {MIN_RATE_HZ} to {MAX_RATE_HZ} Hz")]
+    #[error(
+        "sample rate {rate_hz} Hz; expected {MIN_RATE_HZ} to {MAX_RATE_HZ} Hz, above {ANY_RATE_HZ} Hz a multiple of {RATE_STEP_HZ}"
+    )]
     UnsupportedRate {
         /// Rate found.
         rate_hz: u32,

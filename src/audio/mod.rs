@@ -28,5 +28,5 @@ pub use error::{AudioError, SUPPORTED_FILES};
 pub use file::{AudioFile, FileInfo};
 pub use meter::Meter;
 pub use microphone::Microphone;
-pub use resample::{MAX_RATE_HZ, MIN_RATE_HZ, Resampler};
+pub use resample::{ANY_RATE_HZ, MAX_RATE_HZ, MIN_RATE_HZ, RATE_STEP_HZ, Resampler};
 pub use rt::{RtContext, RtCounters, StreamFault, enter_rt};

@@ -136,10 +136,12 @@ fn audio(bytes: &[u8]) {
 
 fn settings(bytes: &[u8]) {
     let path = file("settings.toml", bytes);
-    let loaded = Settings::load(&path);
-    if loaded.settings.save(&path).is_ok() {
-        let again = Settings::load(&path);
-        assert_eq!(again.settings, loaded.settings, "{:?}", loaded.notices);
+    if Settings::load(&path).settings.save(&path).is_ok() {
+        // Numbers are rounded once; what the program wrote itself it finds no fault with.
+        let first = Settings::load(&path);
+        assert_eq!(first.notices, Vec::<String>::new());
+        first.settings.save(&path).expect("as before");
+        assert_eq!(Settings::load(&path).settings, first.settings);
     }
     for entry in fs::read_dir(folder()).into_iter().flatten().flatten() {
         if entry.file_name().to_string_lossy().starts_with("settings.toml") {

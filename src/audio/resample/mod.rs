@@ -13,6 +13,12 @@ pub const MIN_RATE_HZ: u32 = 4_000;
 /// Highest rate accepted, twice the fastest common converter.
 pub const MAX_RATE_HZ: u32 = 768_000;
 
+/// Above this rate only multiples of [`RATE_STEP_HZ`]: the length of the transform is that of the ratio, and one of a million
+/// frames takes half a minute to plan. No converter has such a rate; a damaged header may.
+pub const ANY_RATE_HZ: u32 = 100_000;
+/// See [`ANY_RATE_HZ`].
+pub const RATE_STEP_HZ: u32 = 10;
+
 /// No sound is as loud, full scale being 1. Sums of what is louder overflow, and the transform panics.
 const LOUDEST: f32 = 1e9;
 
@@ -47,9 +53,10 @@ struct Filter {
 }
 
 impl Resampler {
-    /// A converter from `rate_hz`, which must lie between [`MIN_RATE_HZ`] and [`MAX_RATE_HZ`].
+    /// A converter from `rate_hz`, which must lie between [`MIN_RATE_HZ`] and [`MAX_RATE_HZ`] ([`ANY_RATE_HZ`] says more).
     pub fn new(rate_hz: u32) -> Result<Self, AudioError> {
-        if !(MIN_RATE_HZ..=MAX_RATE_HZ).contains(&rate_hz) {
+        let odd = rate_hz > ANY_RATE_HZ && !rate_hz.is_multiple_of(RATE_STEP_HZ);
+        if odd || !(MIN_RATE_HZ..=MAX_RATE_HZ).contains(&rate_hz) {
             return Err(AudioError::UnsupportedRate { rate_hz });
         }
         let filter = if rate_hz == SAMPLE_RATE_HZ { None } else { Some(Filter::new(rate_hz)?) };

@@ -133,7 +133,7 @@ fn nothing_is_left_after_finish_or_reset() {
 
 #[test]
 fn rates_without_speech_or_sense_are_refused() {
-    for rate in [0, 100, MIN_RATE_HZ - 1, MAX_RATE_HZ + 1, u32::MAX] {
+    for rate in [0, 100, MIN_RATE_HZ - 1, MAX_RATE_HZ + 1, u32::MAX, 767_957, 100_001] {
         let error = Resampler::new(rate).expect_err("out of range");
         assert!(matches!(error, AudioError::UnsupportedRate { rate_hz } if rate_hz == rate));
     }
