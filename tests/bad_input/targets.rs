@@ -120,16 +120,11 @@ fn audio(bytes: &[u8]) {
     // Some 300 seconds for each KB: more than any packet or hole can stand for.
     let most = (bytes.len() as u64 / 1024 + 4) * 300 * u64::from(SAMPLE_RATE_HZ);
     let mut position = 0;
-    loop {
-        match audio.next_block() {
-            Ok(Some(block)) => {
-                assert_eq!(block.start.0, position);
-                assert!(block.samples().iter().all(|sample| sample.is_finite()), "{:?}", audio.info());
-                position = block.end().0;
-                assert!(position < most, "{position} samples of {} bytes: {:?}", bytes.len(), audio.info());
-            }
-            Ok(None) | Err(_) => break,
-        }
+    while let Ok(Some(block)) = audio.next_block() {
+        assert_eq!(block.start.0, position);
+        assert!(block.samples().iter().all(|sample| sample.is_finite()), "{:?}", audio.info());
+        position = block.end().0;
+        assert!(position < most, "{position} samples of {} bytes: {:?}", bytes.len(), audio.info());
     }
     audio.notices();
 }
