@@ -1,7 +1,11 @@
 //! Bad input: the fuzzer's targets on their seeds and on many mutations of them, within bounds of time and memory.
 //!
 //! `fuzz/README.md` tells of the fuzzer itself; this keeps its targets compiling and its finds found.
-#![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test stops where it fails, and tells how long it took"
+)]
 
 mod mutate;
 #[expect(unreachable_pub, reason = "the fuzzer's package shows it to its programs")]

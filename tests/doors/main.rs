@@ -19,7 +19,7 @@ use tempfile::TempDir;
 use xvfb::Xvfb;
 
 /// A debug build under `strace` on a loaded machine.
-const LIMIT: Duration = Duration::from_secs(180);
+const LIMIT: Duration = Duration::from_mins(3);
 
 /// Folders of one's own; programs run with a umask that takes nothing away, every socket of theirs written down.
 struct House {
