@@ -91,15 +91,18 @@ fn who_drips_is_not_waited_for() {
     let (_server, _) = server(&folder);
     let mut slow = UnixStream::connect(folder.path().join("dictoscope.sock")).unwrap();
     slow.write_all(b"{").unwrap();
-    // Far longer than anybody is listened to; the server hangs up before.
-    let drip = move || {
-        let drops = (0..60).take_while(|_| {
-            std::thread::sleep(std::time::Duration::from_millis(300));
-            slow.write_all(b" ").is_ok()
-        });
-        drops.count()
-    };
-    let drip = std::thread::Builder::new().name("drip".to_owned()).spawn(drip).unwrap();
+    let drip = std::thread::Builder::new()
+        .name("drip".to_owned())
+        .spawn(move || {
+            // Far longer than anybody is listened to; the server hangs up before.
+            (0..60)
+                .take_while(|_| {
+                    std::thread::sleep(std::time::Duration::from_millis(300));
+                    slow.write_all(b" ").is_ok()
+                })
+                .count()
+        })
+        .unwrap();
     ask(folder.path(), &Order::Status).unwrap();
     assert!(drip.join().unwrap() < 40);
 }

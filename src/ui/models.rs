@@ -121,6 +121,9 @@ pub struct ModelCost {
     pub real_time_factor: f64,
 }
 
+/// An engine's name, and what a model costs with it, or why it does not run it.
+pub(crate) type EngineCost = (String, Result<ModelCost, String>);
+
 /// Whoever has the models.
 #[derive(Debug)]
 pub struct Models {
@@ -140,7 +143,7 @@ pub(crate) struct ModelsView {
     /// Name of the chosen row.
     pub(crate) chosen: Option<String>,
     /// By model: what engines cost, in the order of the answers.
-    costs: BTreeMap<String, Vec<(String, Result<ModelCost, String>)>>,
+    costs: BTreeMap<String, Vec<EngineCost>>,
     /// What is written in the field.
     pub(crate) path: String,
     /// Remove was pressed once.
@@ -179,7 +182,7 @@ impl ModelsView {
     }
 
     /// What engines cost with a model, as far as it was measured.
-    pub(crate) fn costs(&self, name: &str) -> &[(String, Result<ModelCost, String>)] {
+    pub(crate) fn costs(&self, name: &str) -> &[EngineCost] {
         self.costs.get(name).map_or(&[], Vec::as_slice)
     }
 

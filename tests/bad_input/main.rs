@@ -1,11 +1,7 @@
 //! Bad input: the fuzzer's targets on their seeds and on many mutations of them, within bounds of time and memory.
 //!
 //! `fuzz/README.md` tells of the fuzzer itself; this keeps its targets compiling and its finds found.
-#![expect(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    reason = "a test stops where it fails, and tells how long it took"
-)]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test stops where it fails, and says how much it did")]
 
 mod mutate;
 #[expect(unreachable_pub, reason = "the fuzzer's package shows it to its programs")]

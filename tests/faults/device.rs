@@ -115,7 +115,7 @@ fn a_device_lost_at_20_random_times_costs_no_word_outside_the_gaps() {
     let device = Device::default();
     let (capture, mut blocks) = capture(&device);
     assert!(matches!(event(&capture), CaptureEvent::Started { .. }));
-    let mut state = 20_261_125_u32;
+    let mut seed = 20_261_125_u32;
     let mut heard = Heard::default();
     let mut session = session();
     let mut stretches: Vec<(u64, u64)> = Vec::new();
@@ -129,8 +129,8 @@ fn a_device_lost_at_20_random_times_costs_no_word_outside_the_gaps() {
         }
     };
     for loss in 0..LOSSES {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        thread::sleep(Duration::from_millis(u64::from(state >> 8) % 1_500));
+        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        thread::sleep(Duration::from_millis(u64::from(seed >> 8) % 1_500));
         take(&mut heard, &mut blocks);
         let committed = heard.words.len();
         device.fail.store(true, Ordering::SeqCst);

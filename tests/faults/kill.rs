@@ -46,8 +46,10 @@ fn dictation_to_be_killed() {
     loop {
         let mut words = Vec::new();
         let events = until(&mut live, &mut words, |event| matches!(event, Event::Committed(_) | Event::Stopped));
-        let text: String = words.iter().map(|word| format!("word {}\n", word.text)).collect();
-        io::stdout().write_all(text.as_bytes()).unwrap();
+        let mut out = io::stdout();
+        for word in &words {
+            writeln!(out, "word {}", word.text).unwrap();
+        }
         if events.iter().any(|event| matches!(event, Event::Stopped)) {
             return;
         }
@@ -67,10 +69,10 @@ fn killed_after(life: Duration) -> (Vec<String>, Vec<String>) {
     let mut lines = BufReader::new(child.stdout.take().unwrap());
     let mut shown = Vec::new();
     let mut take = |shown: &mut Vec<String>| {
-        let mut line = String::new();
-        let more = lines.read_line(&mut line).unwrap() > 0;
+        let mut read = String::new();
+        let more = lines.read_line(&mut read).unwrap() > 0;
         // Without an end it was not wholly there.
-        shown.extend(line.strip_suffix('\n').and_then(|line| line.strip_prefix("word ")).map(str::to_owned));
+        shown.extend(read.strip_suffix('\n').and_then(|whole| whole.strip_prefix("word ")).map(str::to_owned));
         more
     };
     while shown.is_empty() {

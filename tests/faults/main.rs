@@ -12,7 +12,7 @@
 //!
 //! A scripted engine says one word every fifth encoder frame, and which one depends on the frame alone: what must be there
 //! is known for any piece of time.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops where it fails")]
+#![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
 #[path = "../common/mod.rs"]
 mod common;

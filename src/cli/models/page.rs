@@ -266,11 +266,10 @@ mod tests {
 
         /// The row of a name as it was told last.
         fn row(&mut self, name: &str) -> Option<ModelRow> {
-            let rows = self.ask(&ModelsAsk::List).into_iter().filter_map(|told| match told {
+            self.ask(&ModelsAsk::List).into_iter().rev().find_map(|told| match told {
                 ModelsTold::Row(row) if row.name == name => Some(row),
                 _ => None,
-            });
-            rows.last()
+            })
         }
     }
 

@@ -6,7 +6,7 @@ use eframe::egui::{
 };
 
 use crate::ui::{
-    models::{ModelCost, ModelPlace, ModelRow, ModelsAsk, ModelsView},
+    models::{EngineCost, ModelCost, ModelPlace, ModelRow, ModelsAsk, ModelsView},
     panels::hint_ui,
     theme::Palette,
 };
@@ -180,7 +180,7 @@ fn facts_ui(ui: &mut Ui, row: &ModelRow) {
     }
 }
 
-fn costs_ui(ui: &mut Ui, costs: &[(String, Result<ModelCost, String>)]) {
+fn costs_ui(ui: &mut Ui, costs: &[EngineCost]) {
     if costs.is_empty() {
         return;
     }
