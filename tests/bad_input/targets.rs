@@ -40,10 +40,10 @@ pub struct Target {
 pub const TARGETS: &[Target] = &[
     Target { name: "contract", run: contract, seeds: &["assets/model/contract.json"], tries: 2000 },
     Target { name: "vocabulary", run: vocabulary, seeds: &["tests/data/models/split/vocab.txt"], tries: 2000 },
-    Target { name: "trace", run: trace, seeds: &[], tries: 2000 },
+    Target { name: "trace", run: trace, seeds: &[], tries: 1000 },
     Target { name: "npy", run: array, seeds: &[], tries: 2000 },
     Target { name: "audio", run: audio, seeds: &["tests/data/audio"], tries: 600 },
-    Target { name: "settings", run: settings, seeds: &[], tries: 2000 },
+    Target { name: "settings", run: settings, seeds: &[], tries: 300 },
     Target { name: "catalogue", run: catalogue, seeds: &["assets/models.toml"], tries: 1000 },
     Target { name: "packages", run: packages, seeds: &[], tries: 1000 },
     Target { name: "order", run: order, seeds: &[], tries: 4000 },
