@@ -119,10 +119,12 @@ fn an_interrupt_ends_at_once_and_leaves_nothing_half_written() {
     };
 
     let bench = Bench::new();
-    let quiet = bench.wav("long.wav", 16_000, 1, std::iter::repeat_n(0.01, 16_000 * 1200));
+    // Speech: silence is soon read.
+    let speech = crate::common::samples(&crate::common::clip("story.flac"));
+    let long = bench.wav("long.wav", 16_000, 1, speech.into_iter().cycle().take(16_000 * 1200));
     let out = bench.path("out");
     let mut child = Command::new(assert_cmd::cargo::cargo_bin!("dictoscope"))
-        .args(["transcribe", "--jobs", "2", "--format", "vtt", "--output", &text(&out), &clip("short.flac"), &quiet])
+        .args(["transcribe", "--jobs", "2", "--format", "vtt", "--output", &text(&out), &clip("short.flac"), &long])
         .env("DICTOSCOPE_CONFIG_DIR", bench.path("config"))
         .env("DICTOSCOPE_DATA_DIR", bench.path("data"))
         .stderr(Stdio::null())
