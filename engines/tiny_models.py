@@ -38,7 +38,7 @@ for part in ("export", "training", "reference"):
     sys.path.append(str(Path(__file__).parent / part))
 import made_nemo  # noqa: E402
 from decode import greedy  # noqa: E402
-from export import Nemo  # noqa: E402
+from sources import Nemo  # noqa: E402
 
 TINY = Sizes(layers=1, dim=16, heads=2, feed_forward=32, channels=4, positions=64, pieces=30, hidden=12, joint=12)
 SEED, MEL_FRAMES = 7, 333
