@@ -5,7 +5,7 @@ mod ui_fixture;
 use dictoscope::{
     config::Theme,
     session::{Event, LevelSnapshot, PlotItem},
-    ui::{ModelCost, ModelPlace, ModelRow, ModelsTold, Part, Screen},
+    ui::{ModelCost, ModelPlace, ModelRow, ModelsTold, Part, PastRow, PastTold, Screen},
     units::SampleIdx,
 };
 use eframe::egui::{CentralPanel, LayerId, Pos2, Ui, pos2};
@@ -70,6 +70,43 @@ fn whole_window_while_dictating() {
 #[test]
 fn small_window_before_the_first_word() {
     both("window_empty", |theme| window(fresh(theme), [640.0, 440.0]));
+}
+
+#[test]
+fn page_of_past_dictations() {
+    let row = |id: &str, when: &str, words, text: &str, ended| PastRow {
+        id: id.into(),
+        when: when.into(),
+        words,
+        text: text.into(),
+        ended,
+    };
+    let rows = vec![
+        row("20261125-101500", "2026-11-25 10:15 UTC", 1, "Yes.", false),
+        row(
+            "20261124-083000",
+            "2026-11-24 08:30 UTC",
+            11,
+            "Dear Anna, thank you for the letter that came today.",
+            true,
+        ),
+    ];
+    let text = "Dear Anna, thank you for the letter that came today.\n\nYours.".to_owned();
+    let told = [PastTold::List { search: String::new(), rows }, PastTold::Text { id: "20261124-083000".into(), text }];
+    both("history", |theme| {
+        let mut screen = fresh(theme);
+        screen.offer_past();
+        let mut harness = window(screen, [860.0, 360.0]);
+        harness.get_by_label("History").click();
+        harness.run_steps(2);
+        harness.state_mut().hear_past(told[0].clone());
+        harness.run_steps(2);
+        harness.get_by_label_contains("Dear Anna").click();
+        harness.run_steps(2);
+        harness.state_mut().hear_past(told[1].clone());
+        harness.run_steps(3);
+        harness
+    });
 }
 
 #[test]
